@@ -1,0 +1,137 @@
+"""The port to the outside world: what an agent may propose, and what one file per system must provide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from agentos.money import Money
+
+
+
+class Amounts(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    net: Money
+    vat: Money
+    gross: Money
+
+
+class Proposal(BaseModel):
+    """What an agent asks the coordinator to do outside. Nothing happens by making one.
+
+    `slot` is the business slot (plan step, or contract and period; never an amount or a text); with the system's
+    account and the verb it makes the idempotency key. `assigned` names what is filled in last, with `effect.started`:
+    {"number": "series:invoice", "date": "today", "pdf": "receipt:invoice.pdf"}; the texts at the JSON pointers in `fill`
+    have their `⟦name⟧` replaced then, and nothing else is looked at. The approval covers everything else.
+    `after` lists the slots that must be done first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    system: str
+    verb: str
+    slot: str
+    title: str
+    payload: dict[str, Any]
+    subject: str | None = None
+    to: str | None = None
+    amounts: Amounts | None = None
+    assigned: dict[str, str] = {}
+    fill: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+class Receipt(BaseModel):
+    """What the outside world answered. `ref` is its own name for the thing (commit, number, Message-ID); `data` is JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ref: str
+    data: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Found:
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Looked, and it is certainly not there."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Could not look, or the system's search lags behind: not an answer."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One thing that exists outside: `kind` ("post", "invoice", "entry", "mail"), its `ref`, our `key` where it carries one,
+    and the digest of its present content, so that an edit by hand is seen."""
+
+    kind: str
+    ref: str
+    key: str | None
+    digest: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What doing this means.
+
+    reversible: "free" (undone without a trace that matters), "compensable" (within `window`, None = always), "final".
+    repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused" or "unsafe" (twice).
+    absence: whether `find` saying Absent can be trusted right after a lost `do`.
+    undo: a sentence for the card, including what an undo can't reach.
+    """
+
+    name: str
+    reversible: Literal["free", "compensable", "final"]
+    undo: str
+    repeat: Literal["same", "refused", "unsafe"] = "same"
+    absence: bool = True
+    window: timedelta | None = None
+    held: bool = False
+    outgoing: bool = False
+
+
+class System(Protocol):
+    """One outside system. Methods block (they are called in a thread) and raise Transient, Permanent or InDoubt."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def account(self) -> str:
+        """Which account of the system: part of every key ("site:main")."""
+        ...
+
+    @property
+    def verbs(self) -> Mapping[str, Verb]: ...
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        """Do it. The payload is complete: everything assigned last is filled in. The outside keeps `key` where it can."""
+        ...
+
+    def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown: ...
+
+    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
+        """The effect that undoes this one (itself done with `do`, under its own key), or None where nothing can."""
+        ...
+
+    def observe(self) -> Iterable[Observed]: ...
+
+
+def effect_key(account: str, verb: str, slot: str, generation: int = 1) -> str:
+    """The idempotency key: account, verb, business slot; doing it again after an undo takes the next generation."""
+    key = f"{account}/{verb}/{slot}"
+    return key if generation == 1 else f"{key}#{generation}"
