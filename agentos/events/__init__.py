@@ -1,0 +1,1 @@
+"""The append-only event log: the one truth. Views, tasks and memory are folds over it."""
