@@ -1,0 +1,371 @@
+"""The events: past-tense facts, validated when they are written, plain JSON when they are read.
+
+Folds read `record.data` (a dict of the current version, see `upcast`), so that reading never waits for pydantic.
+Amounts and ids stand in the open only where the envelope's `subject` is absent; a payload with a subject is sealed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from agentos.events.record import NewEvent
+
+Json = dict[str, Any]
+
+
+class Fact(BaseModel):
+    """Base of all events. `on()` puts it into an envelope."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    TYPE: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    def on(
+        self,
+        stream: str,
+        *,
+        key: str | None = None,
+        actor: str = "system",
+        subject: str | None = None,
+        correlation: str | None = None,
+        causation: str | None = None,
+        id: str = "",
+    ) -> NewEvent:
+        data = self.model_dump(mode="json")
+        return NewEvent(self.TYPE, stream, data, key, actor, subject, correlation, causation, self.VERSION, id)
+
+
+# -- intent
+
+
+class IntentReceived(Fact):
+    TYPE = "intent.received"
+    intent: str
+    channel: str
+    author: str
+    text: str | None
+    blob: str | None = None
+    """Digest of the raw input where it is too large for the event."""
+
+
+class IntentRejected(Fact):
+    TYPE = "intent.rejected"
+    intent: str
+    code: str
+    why: str
+
+
+# -- task
+
+
+class TaskOpened(Fact):
+    TYPE = "task.opened"
+    task: str
+    intent: str
+    trigger: str
+    rehearsal: bool = False
+    by: datetime | None = None
+    budget: Json | None = None
+    """{"amount", "currency"}: the most that models may cost."""
+
+
+class TaskPlanned(Fact):
+    TYPE = "task.planned"
+    understanding: Json
+    plan: Json
+    estimate: Json
+
+
+class TaskParked(Fact):
+    TYPE = "task.parked"
+    why: list[Json]
+    """[{"kind": approval|question|backoff|until|doubt|budget|failure|stopped, "on": card or step, "until": ISO time or None}]"""
+
+
+class TaskResumed(Fact):
+    TYPE = "task.resumed"
+    by: str
+
+
+class TaskCompleted(Fact):
+    TYPE = "task.completed"
+    summary: str
+    actual: Json
+
+
+class TaskFailed(Fact):
+    TYPE = "task.failed"
+    code: str
+    why: str
+    unwound: list[str] = []
+    stands: list[str] = []
+
+
+class TaskCancelled(Fact):
+    TYPE = "task.cancelled"
+    why: str
+
+
+# -- step
+
+
+class StepStarted(Fact):
+    TYPE = "step.started"
+    step: str
+    round: int
+    attempt: int
+    agent: str
+    agent_version: str
+    tier: str
+    now: datetime
+    seed: str
+
+
+class StepCompleted(Fact):
+    TYPE = "step.completed"
+    step: str
+    round: int
+    output: Json
+    """The agent's result, or {"$blob": digest} where it is large."""
+    confidence: float | None = None
+    labels: Json = {}
+
+
+class StepFailed(Fact):
+    TYPE = "step.failed"
+    step: str
+    round: int
+    attempt: int
+    kind: Literal["transient", "semantic", "permanent"]
+    code: str
+    reasons: list[str]
+    retry_at: datetime | None = None
+    redo: str | None = None
+
+
+# -- model and tool calls, one by one
+
+
+class ToolCalled(Fact):
+    TYPE = "tool.called"
+    step: str
+    round: int
+    capability: str
+    request: str
+    nth: int
+    answer: Any
+
+
+class ModelReserved(Fact):
+    TYPE = "model.reserved"
+    call: str
+    step: str
+    tier: str
+    cost: Json | None
+    tokens: int
+
+
+class ModelCalled(Fact):
+    TYPE = "model.called"
+    call: str
+    step: str
+    round: int
+    request: str
+    nth: int
+    tier: str
+    model: str
+    answer: Json
+    tokens_in: int
+    tokens_out: int
+    cost: Json | None
+    latency_ms: int
+    cached: bool
+
+
+class ModelSettled(Fact):
+    TYPE = "model.settled"
+    call: str
+    step: str
+    cost: Json | None
+    tokens: int
+    why: str = "answered"
+
+
+# -- approval
+
+
+class ApprovalRequested(Fact):
+    TYPE = "approval.requested"
+    card: str
+    kind: Literal["effects", "question", "doubt", "failure", "budget"]
+    step: str
+    title: str
+    effects: list[Json] = []
+    reasons: list[Json] = []
+    question: Json | None = None
+    expires_at: datetime | None = None
+    body: Json = {}
+
+
+class ApprovalGranted(Fact):
+    TYPE = "approval.granted"
+    card: str
+    effects: list[Json]
+    """[{"key", "digest"}]: exactly what may happen."""
+    struck: list[str] = []
+    via: str
+
+
+class ApprovalDenied(Fact):
+    TYPE = "approval.denied"
+    card: str
+    reason: str
+    via: str
+
+
+class ApprovalAnswered(Fact):
+    TYPE = "approval.answered"
+    card: str
+    slot: str
+    answer: str
+    via: str
+
+
+class ApprovalEdited(Fact):
+    TYPE = "approval.edited"
+    card: str
+    step: str
+    patch: Json
+    """Fields of the step's output that the operator replaced."""
+    via: str
+
+
+class ApprovalExpired(Fact):
+    TYPE = "approval.expired"
+    card: str
+
+
+class ApprovalSuperseded(Fact):
+    TYPE = "approval.superseded"
+    card: str
+    why: str
+
+
+class ApprovalWithdrawn(Fact):
+    TYPE = "approval.withdrawn"
+    card: str
+    why: str
+
+
+# -- effect
+
+
+class EffectStarted(Fact):
+    TYPE = "effect.started"
+    effect: str
+    """The idempotency key."""
+    attempt: int
+    step: str
+    slot: str
+    system: str
+    account: str
+    verb: str
+    title: str
+    approved: str
+    """Digest of the proposal that was approved, placeholders open."""
+    payload: Json
+    """Complete, or {"$blob": digest}."""
+    payload_digest: str
+    assigned: Json
+    authority: str
+    """The card, or "policy"."""
+    amounts: Json | None = None
+    to: str | None = None
+    undoes: str | None = None
+
+
+class EffectDone(Fact):
+    TYPE = "effect.done"
+    effect: str
+    receipt: Json
+
+
+class EffectFailed(Fact):
+    TYPE = "effect.failed"
+    effect: str
+    attempt: int
+    kind: Literal["transient", "permanent"]
+    code: str
+    why: str
+    retry_at: datetime | None = None
+
+
+class EffectInDoubt(Fact):
+    TYPE = "effect.in_doubt"
+    effect: str
+    attempt: int
+    why: str
+
+
+class EffectFound(Fact):
+    TYPE = "effect.found"
+    effect: str
+    receipt: Json
+
+
+class NumberAssigned(Fact):
+    """In the open even where the effect is sealed: a series stays gap-free after its client was forgotten."""
+
+    TYPE = "number.assigned"
+    series: str
+    number: int
+    text: str
+    effect: str
+
+
+class NumberVoided(Fact):
+    TYPE = "number.voided"
+    series: str
+    number: int
+    text: str
+    why: str
+
+
+# -- platform, workspace, circuit
+
+
+class FileChanged(Fact):
+    TYPE = "workspace.file_changed"
+    path: str
+    digest: str | None
+    """None: the file is gone."""
+    blob: str | None
+
+
+class PlatformStopped(Fact):
+    TYPE = "platform.stopped"
+    why: str
+    in_flight: list[str] = []
+
+
+class PlatformStarted(Fact):
+    TYPE = "platform.started"
+
+
+class CircuitOpened(Fact):
+    TYPE = "circuit.opened"
+    circuit: str
+    until: datetime
+    why: str
+
+
+class CircuitClosed(Fact):
+    TYPE = "circuit.closed"
+    circuit: str
+
+
+FACTS: dict[str, type[Fact]] = {cls.TYPE: cls for cls in Fact.__subclasses__()}
