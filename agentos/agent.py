@@ -110,6 +110,8 @@ class Passage(BaseModel):
 
     source: str = Field(description="path below knowledge/ or URL")
     title: str
+    heading: str = Field(default="", description="the source's own heading above this piece; empty above the first one")
+    place: int = Field(default=0, ge=0, description="which piece of its source this is, counted from 0")
     text: str
     origin: Literal["knowledge", "web"] = "knowledge"
     score: float = 0.0
