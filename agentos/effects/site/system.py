@@ -1,0 +1,220 @@
+"""The system `site`: publishing is one commit, and the commit's trailer is the record that it was done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.site import checkout
+from agentos.effects.site.locks import exclusive
+from agentos.effects.site.post import FOLDER, Publish, Unpublish, parse, reason
+from agentos.effects.site.render import OUTPUT, Site, render
+from agentos.effects.site.repository import Mark, Repository, message
+from agentos.errors import Permanent, Transient
+from agentos.ids import digest
+from agentos.workspace.model import SiteSettings
+
+_P = TypeVar("_P", bound=BaseModel)
+
+_VERBS = {
+    "publish": Verb(
+        name="publish",
+        reversible="compensable",
+        undo="Taken down by a new commit. Who has read, copied or subscribed to it keeps it, and git's history does.",
+        outgoing=True,
+    ),
+    "unpublish": Verb(
+        name="unpublish",
+        reversible="final",
+        undo="The post is still in git's history and can be published again as a new post.",
+        outgoing=True,
+    ),
+}
+
+
+class SiteSystem:
+    """`root` is the site's own git repository; `author` and `language` stand in where a post names none."""
+
+    name = "site"
+    account = "site:main"
+
+    def __init__(self, root: Path, *, settings: SiteSettings, author: str, language: str) -> None:
+        self._root = root
+        self._author = author or "AgentOS"
+        self._language = language
+        url = settings.url if settings.url.endswith("/") else f"{settings.url}/"
+        self._site = Site(title=settings.title or self._author, author=self._author, url=url, language=language)
+        self._repository = Repository(root, settings.branch)
+
+    @property
+    def verbs(self) -> Mapping[str, Verb]:
+        return _VERBS
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        act = {"publish": self._publish, "unpublish": self._unpublish}.get(verb)
+        if act is None:
+            raise Permanent(f"The site can't {verb}.", code="effect.unknown_verb")
+        if not self._repository.exists():
+            self._repository.create()
+        with self._open():
+            done = self._done(key)
+            return self._receipt(done) if done else act(payload, key)
+
+    def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
+        if not self._repository.exists():
+            return Absent()
+        try:
+            with self._open():
+                done = self._done(key)
+                return Found(self._receipt(done)) if done else Absent()
+        except Transient as error:
+            return Unknown(error.message)
+
+    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
+        if verb != "publish":
+            return None
+        slug = str(receipt.data["slug"])
+        title = str(payload.get("title") or slug)
+        return Proposal(
+            system=self.name,
+            verb="unpublish",
+            slot=f"{slug}@{receipt.ref[:12]}",
+            title=f"Take down “{title}”",
+            payload={"slug": slug, "title": title, "commit": receipt.ref},
+            to=str(receipt.data["url"]),
+        )
+
+    def observe(self) -> Iterable[Observed]:
+        """Posts on the branch as kind "post", and as kind "draft" what lies on disk and differs from them
+        (data.state: "new", "changed" or "deleted"; the digest of a deleted one is empty)."""
+        if not self._repository.exists():
+            return []
+        with self._open():
+            committed = self._committed(self._repository.tip())
+            return [*self._published(committed), *self._drafts(committed)]
+
+    def slugs(self) -> list[str]:
+        """Names that are taken: on the branch, or by a file that is not committed yet."""
+        taken = {path.stem for path in (self._root / FOLDER).glob("*.md")}
+        if self._repository.exists():
+            taken |= {_slug(path) for path in self._committed(self._repository.tip())}
+        return sorted(taken)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        try:
+            with exclusive(self._repository.git_dir / "agentos" / "lock"):
+                checkout.follow(self._repository)
+                yield
+        except OSError as error:
+            raise Transient(
+                f"The site's folder can't be used: {error.strerror or error}.", hint=f"Look at {self._root}."
+            ) from error
+
+    def _publish(self, payload: dict[str, Any], key: str) -> Receipt:
+        post = _checked(Publish, payload).post(key, author=self._author, language=self._language)
+        tip, committed = self._present()
+        if post.path in committed or (self._root / post.path).exists():
+            raise Permanent(
+                f"The site has another post named {post.slug}.",
+                hint="Publish this one under another slug, or take the other one down.",
+                code="site.slug_taken",
+            )
+        subject = message(f"Publish “{post.title}”", post.note, key=key, slug=post.slug)
+        return self._commit(tip, committed | {post.path: post.to_bytes()}, {}, subject, Mark("", key, post.slug))
+
+    def _unpublish(self, payload: dict[str, Any], key: str) -> Receipt:
+        asked = _checked(Unpublish, payload)
+        tip, committed = self._present()
+        path = f"{FOLDER}/{asked.slug}.md"
+        if path in committed and asked.commit:
+            published = self._repository.mark_of(asked.commit)
+            if published and published.key != parse(path, committed[path]).key:
+                raise Permanent(f"{path} is another post than the one to take down.", code="site.other_post")
+        remaining = {name: data for name, data in committed.items() if name != path}
+        gone: dict[str, None] = {path: None, f"{OUTPUT}/posts/{asked.slug}.html": None}
+        subject = message(f"Take down “{asked.title or asked.slug}”", "", key=key, slug=asked.slug)
+        return self._commit(tip, remaining, gone, subject, Mark("", key, asked.slug))
+
+    def _commit(
+        self, tip: str | None, sources: dict[str, bytes], gone: dict[str, None], text: str, mark: Mark
+    ) -> Receipt:
+        pages = render(self._site, [parse(path, data) for path, data in sources.items()])
+        written = {path: data for path, data in sources.items() if _slug(path) == mark.slug}
+        commit = self._repository.build(tip, {**pages, **written, **gone}, text, self._author)
+        checkout.announce(self._repository, tip, commit)
+        self._repository.advance(commit, tip)
+        checkout.follow(self._repository)
+        return self._receipt(Mark(commit, mark.key, mark.slug))
+
+    def _present(self) -> tuple[str | None, dict[str, bytes]]:
+        tip = self._repository.tip()
+        if tip is None and self._repository.has_commits():
+            raise Permanent(
+                f"The site's repository has no branch {self._repository.branch}.",
+                hint="Name the branch to publish on as `branch` in [site] of agentos.toml.",
+                code="site.no_branch",
+            )
+        if tip is None:
+            self._repository.start_branch()
+        return tip, self._committed(tip)
+
+    def _committed(self, tip: str | None) -> dict[str, bytes]:
+        files = self._repository.read(tip, FOLDER) if tip else {}
+        return {path: data for path, data in files.items() if re.fullmatch(rf"{FOLDER}/[^/]+\.md", path)}
+
+    def _done(self, key: str) -> Mark | None:
+        """By the commit's trailer; where the operator has rewritten history, by the key in the post itself."""
+        mark = self._repository.marked(key)
+        if mark:
+            return mark
+        for path, data in self._committed(self._repository.tip()).items():
+            if key.encode() in data and parse(path, data).key == key:
+                commit = self._repository.last_change(path)
+                return Mark(commit, key, _slug(path)) if commit else None
+        return None
+
+    def _receipt(self, mark: Mark) -> Receipt:
+        path, page = f"{FOLDER}/{mark.slug}.md", f"posts/{mark.slug}.html"
+        written = self._repository.read(mark.commit, FOLDER).get(path)
+        data = {"slug": mark.slug, "path": path, "page": f"{OUTPUT}/{page}", "url": self._site.address(page)}
+        return Receipt(ref=mark.commit, data=data | {"digest": digest(written) if written is not None else None})
+
+    def _published(self, committed: dict[str, bytes]) -> Iterator[Observed]:
+        for path, data in sorted(committed.items()):
+            post = parse(path, data)
+            shown = {
+                "path": path,
+                "title": post.title,
+                "date": post.date.isoformat(),
+                "url": self._site.address(post.page),
+            }
+            yield Observed("post", post.slug, post.key, digest(data), shown)
+
+    def _drafts(self, committed: dict[str, bytes]) -> Iterator[Observed]:
+        if self._repository.checked_out() != self._repository.ref:
+            return
+        on_disk = {f"{FOLDER}/{path.name}": path.read_bytes() for path in (self._root / FOLDER).glob("*.md")}
+        for path in sorted(on_disk.keys() | committed.keys()):
+            here, there = on_disk.get(path), committed.get(path)
+            if here == there:
+                continue
+            state = "deleted" if here is None else "changed" if there is not None else "new"
+            yield Observed("draft", _slug(path), None, digest(here) if here else "", {"path": path, "state": state})
+
+
+def _slug(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".md")
+
+
+def _checked(model: type[_P], payload: dict[str, Any]) -> _P:
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        raise Permanent(f"This can't go on the site: {reason(error)}.", code="site.bad_payload") from None
