@@ -110,7 +110,7 @@ class Knowledge:
         self._stems = [frozenset(t) for t in tokens]
         self._index = None
         if any(tokens):
-            import bm25s
+            import bm25s  # type: ignore[import-untyped]
 
             self._index = bm25s.BM25()
             self._index.index(tokens, show_progress=False)

@@ -55,6 +55,6 @@ def _stop(language: Language) -> frozenset[str]:
 
 @lru_cache(maxsize=4)
 def _stemmer(language: Language) -> Any:
-    import Stemmer
+    import Stemmer  # type: ignore[import-not-found]
 
     return Stemmer.Stemmer({"en": "english", "de": "german"}[language])
