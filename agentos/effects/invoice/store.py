@@ -1,0 +1,92 @@
+"""`books/invoices`: for each number a PDF, an XML and, written last, the record that makes them an invoice.
+
+A number without its record is not there: that is what a killed write leaves; a repeat with the same key completes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentos.effects.durable import write_file
+from agentos.errors import Permanent
+from agentos.ids import digest
+
+
+class Record(BaseModel):
+    """`<number>.json`. Digests are SHA-256; `payload` is that of the canonical JSON of what was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["invoice", "credit_note"]
+    key: str
+    payload: str
+    number: str
+    issued_on: str
+    client: str
+    pdf_digest: str
+    xml_digest: str
+    receipt: dict[str, Any]
+    cancels: str | None = None
+
+
+class Store:
+    """The folder. Callers hold its lock while they look and write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, number: str, suffix: str) -> Path:
+        return self.folder / f"{filename(number)}.{suffix}"
+
+    def records(self) -> Iterator[Record]:
+        """All records, by file name. Raises Permanent for one that cannot be read: then absence can't be told."""
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                yield Record.model_validate_json(path.read_bytes())
+            except ValidationError as error:
+                raise Permanent(
+                    f"{path.name} in books/invoices is not a record of an invoice.",
+                    hint="Bring it back from a backup, or move it away.",
+                    code="invoice.record",
+                ) from error
+
+    def with_key(self, key: str) -> Record | None:
+        return next((record for record in self.records() if record.key == key), None)
+
+    def with_number(self, number: str) -> Record | None:
+        """The record that takes this number, or (two numbers may share one) this file name."""
+        return next((record for record in self.records() if filename(record.number) == filename(number)), None)
+
+    def save(self, record: Record, pdf: bytes, xml: bytes) -> None:
+        """Files first, record last. Refuses to write over files that are not the remains of this very write."""
+        for suffix, data in (("pdf", pdf), ("xml", xml)):
+            path = self.path(record.number, suffix)
+            if path.exists() and path.read_bytes() != data:
+                raise Permanent(
+                    f"{path.name} stands in books/invoices already, and AgentOS did not issue it like this.",
+                    hint="Move it away, or let the invoice take another number.",
+                    code="invoice.file_taken",
+                )
+        write_file(self.path(record.number, "pdf"), pdf)
+        write_file(self.path(record.number, "xml"), xml)
+        write_file(self.path(record.number, "json"), record.model_dump_json(indent=1).encode())
+
+    def content(self, record: Record) -> str:
+        """The digest of what lies there now: equals that of an untouched invoice, differs after an edit by hand."""
+        parts = [self.path(record.number, suffix) for suffix in ("pdf", "xml")]
+        return digest("\n".join(digest(p.read_bytes()) if p.exists() else "gone" for p in parts).encode())
+
+
+def untouched(record: Record) -> str:
+    """The digest that `content` gives while nobody has changed the files."""
+    return digest(f"{record.pdf_digest}\n{record.xml_digest}".encode())
+
+
+def filename(number: str) -> str:
+    """A number as a file name: "2026/007" -> "2026_007". Never a path, never hidden."""
+    return re.sub(r"[^\w.\-]", "_", number).lstrip(".") or "_"

@@ -1,0 +1,208 @@
+"""The outside system `invoice`: documents issued under `books/invoices`, and the credit notes that take them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agentos.effects.durable import explained, only_writer
+from agentos.effects.invoice.cii import to_xml
+from agentos.effects.invoice.document import Cancelled, Document, Draft, Number, build, parse
+from agentos.effects.invoice.store import Record, Store, untouched
+from agentos.effects.invoice.typeset import render_pdf
+from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.errors import Permanent
+from agentos.ids import digest
+
+FOLDER = "books/invoices"
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "issue": Verb(
+            "issue",
+            "compensable",
+            "A credit note with its own number cancels it; the invoice itself stays on "
+            "record, and a client who has it must be told.",
+        ),
+        "credit": Verb("credit", "final", "A credit note stands; to bill again, issue a new invoice."),
+    }
+)
+
+
+class Credit(BaseModel):
+    """The payload of `invoice.credit`: the payload of the invoice it takes back, whole, and what is assigned last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: Number
+    issued_on: date
+    invoice: Draft
+
+
+class InvoiceSystem:
+    """Implements `System`. `root` is the workspace's folder; receipts name paths relative to it."""
+
+    name = "invoice"
+    account = "invoice:main"
+    verbs = VERBS
+
+    def __init__(self, root: Path) -> None:
+        self._store = Store(root / FOLDER)
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        """Write PDF, XML and record. A repeat returns the first receipt; another payload or number is refused."""
+        kind: Literal["invoice", "credit_note"] = "invoice" if _known(verb) == "issue" else "credit_note"
+        asked = _payload_digest(payload)
+        with explained("The invoice"), only_writer(self._store.folder):
+            earlier = self._store.with_key(key)
+            if earlier is not None:
+                return _repeat(earlier, asked)
+            draft = parse(payload) if kind == "invoice" else self._credit(payload)
+            if draft.cancels and kind == "invoice":
+                raise Permanent("A credit note is issued with the verb credit.", code="invoice.payload")
+            self._free(draft.number)
+            document = build(draft)
+            xml = to_xml(document)
+            pdf = render_pdf(document, xml)
+            record = self._record(kind, key, asked, document, pdf, xml)
+            self._store.save(record, pdf, xml)
+        return Receipt(ref=record.number, data=record.receipt)
+
+    def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
+        """Trusted both ways: the folder is ours, the record is written last. Waits for a writer at work."""
+        _known(verb)
+        if not self._store.folder.is_dir():
+            return Absent()
+        try:
+            with only_writer(self._store.folder):
+                record = self._store.with_key(key)
+        except (OSError, Permanent) as error:
+            return Unknown(str(error))
+        return Found(Receipt(ref=record.number, data=record.receipt)) if record else Absent()
+
+    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
+        if _known(verb) != "issue":
+            return None
+        issued = {**payload, "number": receipt.data["number"], "issued_on": receipt.data["issued_on"]}
+        document = build(parse(issued))
+        return Proposal(
+            system=self.name,
+            verb="credit",
+            slot=f"credit-{receipt.ref}",
+            title=f"Credit note for invoice {receipt.ref} over {document.amounts.gross}",
+            payload={"number": "⟦number⟧", "issued_on": "⟦date⟧", "invoice": issued},
+            subject=document.draft.client,
+            to=document.draft.buyer.email,
+            amounts=document.amounts,
+            assigned={"number": "series:credit_note", "date": "today"},
+            fill=("/number", "/issued_on"),
+        )
+
+    def observe(self) -> Iterable[Observed]:
+        """Every document with its record; `data["changed"]` says that a file is no longer what was issued."""
+        if not self._store.folder.is_dir():
+            return []
+        with only_writer(self._store.folder):
+            return [self._observed(record) for record in self._store.records()]
+
+    def _observed(self, record: Record) -> Observed:
+        content = self._store.content(record)
+        data = {**record.receipt, "changed": content != untouched(record)}
+        return Observed(kind=record.kind, ref=record.number, key=record.key, digest=content, data=data)
+
+    def _free(self, number: str) -> None:
+        if self._store.with_number(number) is not None:
+            raise Permanent(
+                f"The number {number} is taken by another document.",
+                hint="Raise next_number under [business.invoice] in agentos.toml.",
+                code="invoice.number_taken",
+            )
+
+    def _credit(self, payload: dict[str, Any]) -> Draft:
+        """The draft of a credit note, for an invoice that is ours, unchanged, and not credited yet."""
+        try:
+            credit = Credit.model_validate(payload)
+        except ValidationError as error:
+            raise Permanent(
+                f"The credit note can't be made: {error.errors()[0]['msg']}.", code="invoice.payload"
+            ) from error
+        number = credit.invoice.number
+        original = next((r for r in self._store.records() if r.number == number and r.kind == "invoice"), None)
+        if original is None or original.payload != _payload_digest(payload["invoice"]):
+            raise Permanent(
+                f"Invoice {number} was not issued like this, so it can't be credited.", code="invoice.unknown"
+            )
+        if any(record.cancels == number for record in self._store.records()):
+            raise Permanent(f"Invoice {number} has been credited already.", code="invoice.credited")
+        return credit.invoice.model_copy(
+            update={
+                "number": credit.number,
+                "issued_on": credit.issued_on,
+                "delivered_on": credit.invoice.delivered_on or credit.invoice.issued_on,
+                "due": None,
+                "schedule": (),
+                "days": 0,
+                "cancels": Cancelled(number=number, issued_on=credit.invoice.issued_on),
+            }
+        )
+
+    def _record(
+        self, kind: Literal["invoice", "credit_note"], key: str, asked: str, document: Document, pdf: bytes, xml: bytes
+    ) -> Record:
+        draft, amounts = document.draft, document.amounts
+        path = self._store.path(draft.number, "pdf")
+        receipt = {
+            "number": draft.number,
+            "issued_on": draft.issued_on.isoformat(),
+            "due": document.due.isoformat(),
+            "parts": [{"due": due.isoformat(), "amount": str(amount.amount)} for due, amount in document.parts],
+            "file": path.name,
+            "pdf": f"{FOLDER}/{path.name}",
+            "xml": f"{FOLDER}/{path.stem}.xml",
+            "pdf_digest": digest(pdf),
+            "net": str(amounts.net.amount),
+            "vat": str(amounts.vat.amount),
+            "gross": str(amounts.gross.amount),
+            "currency": draft.currency,
+            "client": draft.client,
+            "key": key,
+        }
+        return Record(
+            kind=kind,
+            key=key,
+            payload=asked,
+            number=draft.number,
+            issued_on=draft.issued_on.isoformat(),
+            client=draft.client,
+            pdf_digest=digest(pdf),
+            xml_digest=digest(xml),
+            receipt=receipt,
+            cancels=draft.cancels.number if draft.cancels else None,
+        )
+
+
+def _repeat(earlier: Record, asked: str) -> Receipt:
+    if earlier.payload != asked:
+        raise Permanent(
+            f"This was issued before as {earlier.number}, with other content.",
+            hint="Undo it first; then it can be issued anew.",
+            code="invoice.key_taken",
+        )
+    return Receipt(ref=earlier.number, data=earlier.receipt)
+
+
+def _payload_digest(payload: Mapping[str, Any]) -> str:
+    return digest(
+        json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    )
+
+
+def _known(verb: str) -> str:
+    if verb not in VERBS:
+        raise Permanent(f"The invoice system can't {verb}.", hint="It can issue and credit.", code="invoice.verb")
+    return verb
