@@ -1,0 +1,128 @@
+"""Budgets: would this call's upper bound still fit? Reserved before, settled after, closed where a rate is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from agentos.money import Money
+from agentos.policy.actions import Context, Decision, Defer, ModelAction, NeedsApproval, Reason, Refuse, Spend
+from agentos.policy.hours import next_day, next_month
+from agentos.policy.model import Budget, Policy
+
+_TASK_HINT = "Approve to go on, or give the task more with --budget."
+
+
+class _NoRateError(Exception):
+    """There is no rate for this currency."""
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(currency)
+        self.currency = currency
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """One budget: its name in policy.toml, its limits in the policy's currency, what is spent, when it starts anew."""
+
+    name: str
+    label: str
+    budget: Budget
+    spent: Spend
+    until: datetime | None
+
+
+def over_budget(action: ModelAction, context: Context, policy: Policy) -> Decision | None:
+    """None where the call fits into task, day and month.
+
+    A call that does not fit into an empty day or month is refused; one that does not fit into what is left of them
+    waits; one that does not fit into its task asks.
+    """
+    try:
+        return _over(action, context, policy)
+    except _NoRateError as missing:
+        return Refuse(
+            "rate.missing",
+            f"There is no rate from {missing.currency} to {policy.currency}, so the budget can't be kept.",
+            f'Add {missing.currency} = "..." (one {missing.currency} in {policy.currency}) to [rates] in policy.toml.',
+        )
+
+
+def _over(action: ModelAction, context: Context, policy: Policy) -> Decision | None:
+    cost = _cost(action, policy)
+    month, day, task = _limits(context, policy)
+    for limit in (month, day):
+        if _exceeds(limit, cost, action.tokens, Decimal(0), 0):
+            return _too_large(limit)
+    for limit in (month, day):
+        if limit.until is not None and _exceeds(limit, cost, action.tokens, *_spent(limit, policy)):
+            return Defer(limit.until, _used_up(limit, policy))
+    if _exceeds(task, cost, action.tokens, *_spent(task, policy)):
+        return NeedsApproval((_used_up(task, policy),))
+    return None
+
+
+def _limits(context: Context, policy: Policy) -> tuple[_Limit, _Limit, _Limit]:
+    budgets, now, zone = policy.budgets, context.now, context.timezone
+    task = budgets.task
+    if context.task_budget is not None:
+        task = Budget(cost=max(Decimal(0), in_currency(context.task_budget, policy)), tokens=task.tokens)
+    return (
+        _Limit("month", "this month's", budgets.month, context.month, next_month(now, zone)),
+        _Limit("day", "today's", budgets.day, context.day, next_day(now, zone)),
+        _Limit("task", "the task's", task, context.task, None),
+    )
+
+
+def _cost(action: ModelAction, policy: Policy) -> Decimal:
+    """The upper bound in the policy's currency. A local model without a price costs nothing."""
+    return Decimal(0) if action.cost is None else in_currency(action.cost, policy)
+
+
+def _spent(limit: _Limit, policy: Policy) -> tuple[Decimal, int]:
+    if limit.budget.cost is None:
+        return Decimal(0), limit.spent.tokens
+    return total(limit.spent.costs, policy), limit.spent.tokens
+
+
+def _exceeds(limit: _Limit, cost: Decimal, tokens: int, spent: Decimal, used: int) -> bool:
+    budget = limit.budget
+    over_cost = budget.cost is not None and cost > 0 and spent + cost > budget.cost
+    return over_cost or (budget.tokens is not None and used + tokens > budget.tokens)
+
+
+def _used_up(limit: _Limit, policy: Policy) -> Reason:
+    what = f"The next model call may go beyond {limit.label} budget of {_say(limit.budget, policy)}."
+    hint = _TASK_HINT if limit.until is None else f"[budgets.{limit.name}] in policy.toml holds the limit."
+    return Reason(f"budget.{limit.name}", f"{what} {hint}")
+
+
+def _too_large(limit: _Limit) -> Refuse:
+    return Refuse(
+        f"budget.{limit.name}_too_small",
+        f"This one model call may cost more than the whole of {limit.label} budget.",
+        f"Raise the limit in [budgets.{limit.name}] in policy.toml, or use a smaller model.",
+    )
+
+
+def _say(budget: Budget, policy: Policy) -> str:
+    cost = None if budget.cost is None else str(Money(amount=budget.cost, currency=policy.currency))
+    tokens = None if budget.tokens is None else f"{budget.tokens:,} tokens"
+    return " and ".join(part for part in (cost, tokens) if part)
+
+
+def total(amounts: Iterable[Money], policy: Policy) -> Decimal:
+    """The sum in the policy's currency; a negative amount (a refund) never makes room."""
+    return sum((max(Decimal(0), in_currency(amount, policy)) for amount in amounts), Decimal(0))
+
+
+def in_currency(amount: Money, policy: Policy) -> Decimal:
+    """Only for budgets of models: an invoice's threshold is never compared across currencies."""
+    if amount.currency == policy.currency or amount.amount == 0:
+        return amount.amount
+    rate = policy.rates.get(amount.currency)
+    if rate is None:
+        raise _NoRateError(amount.currency)
+    return amount.amount * rate
