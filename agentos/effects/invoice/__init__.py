@@ -2,3 +2,7 @@
 
 `document` computes, `cii` writes the XML, `typeset` the PDF, `numbering` formats numbers, `system` is the outside port.
 """
+
+from agentos.effects.invoice.system import InvoiceSystem
+
+__all__ = ["InvoiceSystem"]

@@ -122,7 +122,7 @@ def _settlement(at: Any, document: Document) -> None:
         _put(means, "ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID", draft.account.bic)
     _breakdown(_put(at, "ram:ApplicableTradeTax"), document)
     terms = _put(at, "ram:SpecifiedTradePaymentTerms")
-    _put(terms, "ram:Description", _terms(document))
+    _put(terms, "ram:Description", terms(document))
     if len(document.parts) == 1 and not draft.cancels:
         _date(_put(terms, "ram:DueDateDateTime"), document.due)
     _summation(_put(at, "ram:SpecifiedTradeSettlementHeaderMonetarySummation"), document)
@@ -132,7 +132,8 @@ def _settlement(at: Any, document: Document) -> None:
         _date(_put(reference, "ram:FormattedIssueDateTime"), draft.cancels.issued_on, kind="qdt")
 
 
-def _terms(document: Document) -> str:
+def terms(document: Document) -> str:
+    """What is to be paid by when, in one line of the document's language (BT-20)."""
     language = language_of(document.draft.language)
     if document.draft.cancels:
         return "Wird verrechnet oder erstattet." if language == "de" else "Set off or paid back."

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentos.effects.durable import explained, only_writer
-from agentos.effects.invoice.cii import to_xml
+from agentos.effects.invoice.cii import terms, to_xml
 from agentos.effects.invoice.document import Cancelled, Document, Draft, Number, build, parse
 from agentos.effects.invoice.store import Record, Store, untouched
 from agentos.effects.invoice.typeset import render_pdf
@@ -160,6 +160,7 @@ class InvoiceSystem:
             "number": draft.number,
             "issued_on": draft.issued_on.isoformat(),
             "due": document.due.isoformat(),
+            "terms": terms(document),
             "parts": [{"due": due.isoformat(), "amount": str(amount.amount)} for due, amount in document.parts],
             "file": path.name,
             "pdf": f"{FOLDER}/{path.name}",

@@ -84,7 +84,7 @@ WORDS: dict[Language, dict[str, str]] = {
     },
 }
 
-# Why no VAT is charged, where the client's file leaves the wording to us; the German ones after § 14a (5) UStG, § 34a UStDV.
+# Why no VAT is charged, where the client's file leaves the wording to us.
 REASONS: dict[str, dict[Language, str]] = {
     "AE": {
         "en": "Reverse charge: VAT is due from the recipient of the service.",

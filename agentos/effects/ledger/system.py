@@ -1,0 +1,189 @@
+"""The outside system `ledger`: `main.beancount` (options, accounts, includes) and a `YYYY.beancount` a year."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from agentos.effects.durable import explained, only_writer, write_file
+from agentos.effects.invoice.document import clean
+from agentos.effects.ledger.entries import Entry, Reversal, parsed
+from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, quoted, receivable, transactions
+from agentos.effects.port import Absent, Amounts, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.errors import Permanent
+from agentos.ids import digest
+from agentos.money import Money
+
+FOLDER = "books"
+VERBS: Mapping[str, Verb] = MappingProxyType(
+    {
+        "book": Verb("book", "compensable", "A reversing entry takes it back; both stay in the books."),
+        "reverse": Verb("reverse", "final", "A reversing entry stands; to book again, make a new entry."),
+    }
+)
+
+
+class LedgerSystem:
+    """Implements `System`. `root` is the workspace's folder; `currency` the operating currency of a new ledger."""
+
+    name = "ledger"
+    account = "ledger:main"
+    verbs = VERBS
+
+    def __init__(self, root: Path, *, currency: str = "EUR", title: str = "Books") -> None:
+        self._folder = root / FOLDER
+        self._currency = currency
+        self._title = title
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        """Add the entry. A repeat returns the first receipt; another payload under this key is refused.
+
+        Every state a kill can leave is a valid ledger: an empty year, its include and the accounts, then the entry.
+        """
+        if clean(key) != key:
+            raise Permanent("A key of the ledger is one line of printable text.", code="ledger.key")
+        asked = digest(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode(errors="replace"))
+        with explained("The ledger"), only_writer(self._folder):
+            earlier = self._with_key(key)
+            if earlier is not None:
+                return _repeat(earlier, asked)
+            text, entry, on = self._text(verb, payload, key, asked)
+            self._open(on.year, [receivable(entry.client), INCOME, OUTPUT_VAT])
+            year = self._folder / f"{on.year}.beancount"
+            before = year.read_text(encoding="utf-8")
+            write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
+        return _receipt({"key": key, "invoice": entry.invoice}, on.isoformat(), year.name)
+
+    def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
+        """Looks through the files themselves, so the answer can be trusted both ways."""
+        _known(verb)
+        if not self._folder.is_dir():
+            return Absent()
+        try:
+            found = self._with_key(key)
+        except (OSError, UnicodeDecodeError) as error:
+            return Unknown(f"The ledger could not be read: {error}")
+        return Found(_receipt(found.meta, found.text[:10], found.file)) if found else Absent()
+
+    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
+        if _known(verb) != "book":
+            return None
+        booked = {**payload, "invoice": receipt.data["invoice"], "date": receipt.data["date"]}
+        entry = parsed(Entry, booked)
+        amounts = Amounts(
+            net=Money(amount=-entry.net, currency=entry.currency),
+            vat=Money(amount=-entry.vat, currency=entry.currency),
+            gross=Money(amount=-entry.gross, currency=entry.currency),
+        )
+        return Proposal(
+            system=self.name,
+            verb="reverse",
+            slot=f"reverse-{receipt.ref}",
+            title=f"Reverse the booking of invoice {entry.invoice}",
+            payload={"date": "⟦date⟧", "reverses": receipt.data["key"], "entry": booked},
+            subject=entry.client,
+            amounts=amounts,
+            assigned={"date": "today"},
+            fill=("/date",),
+        )
+
+    def observe(self) -> Iterable[Observed]:
+        """Every transaction of every year, also those written by hand (their `ref` is file and line, without a key)."""
+        for found in self._transactions():
+            key = found.meta.get("key")
+            ref = _ref(found.meta) if key else f"{found.file}:{found.line}"
+            data = {"date": found.text[:10], "file": f"{FOLDER}/{found.file}", "invoice": found.meta.get("invoice")}
+            yield Observed(kind="entry", ref=ref, key=key, digest=digest(found.text.encode()), data=data)
+
+    def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry, date]:
+        """The block to add, the entry it is about, and its date. Raises Permanent for what must not be booked."""
+        if _known(verb) == "book":
+            entry = parsed(Entry, payload)
+            self._refuse_double(entry.invoice)
+            return (
+                block(entry, entry.date, {"key": key, "payload": asked, "invoice": entry.invoice}, 1),
+                entry,
+                entry.date,
+            )
+        reversal = parsed(Reversal, payload)
+        booked = self._with_key(reversal.reverses)
+        if booked is None or booked.meta.get("invoice") != reversal.entry.invoice:
+            raise Permanent(
+                f"Invoice {reversal.entry.invoice} is not booked, so there is nothing to reverse.",
+                code="ledger.unknown",
+            )
+        if any(found.meta.get("reverses") == reversal.reverses for found in self._transactions()):
+            raise Permanent(
+                f"The booking of invoice {reversal.entry.invoice} is reversed already.", code="ledger.reversed"
+            )
+        meta = {"key": key, "payload": asked, "invoice": reversal.entry.invoice, "reverses": reversal.reverses}
+        return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
+
+    def _refuse_double(self, invoice: str) -> None:
+        found = list(self._transactions())
+        undone = {one.meta["reverses"] for one in found if "reverses" in one.meta}
+        for one in found:
+            standing = one.meta.get("invoice") == invoice and "reverses" not in one.meta
+            if standing and one.meta.get("key") not in undone:
+                raise Permanent(
+                    f"Invoice {invoice} is booked already ({FOLDER}/{one.file}:{one.line}).",
+                    hint="Reverse that entry first.",
+                    code="ledger.double",
+                )
+
+    def _open(self, year: int, accounts: list[str]) -> None:
+        """See to it that the year's file is there and included, and the accounts are open. Adds, never rewrites."""
+        path = self._folder / f"{year}.beancount"
+        if not path.exists():
+            write_file(path, b"")
+        main = self._folder / "main.beancount"
+        before = main.read_text(encoding="utf-8") if main.exists() else self._header()
+        opened = set(re.findall(r"^\S+\s+open\s+(\S+)", before, re.MULTILINE))
+        wanted = [f"1970-01-01 open {account}\n" for account in accounts if account not in opened]
+        if not re.search(rf'^include\s+"{year}\.beancount"', before, re.MULTILINE):
+            wanted.append(f'include "{year}.beancount"\n')
+        if wanted or not main.exists():
+            write_file(main, (before.rstrip("\n") + "\n" + "".join(wanted)).encode())
+
+    def _header(self) -> str:
+        return (
+            "; The books. AgentOS adds accounts and entries; what you write yourself stays as it is.\n"
+            f'option "title" {quoted(self._title)}\noption "operating_currency" "{self._currency}"\n'
+        )
+
+    def _with_key(self, key: str) -> Standing | None:
+        return next((found for found in self._transactions() if found.meta.get("key") == key), None)
+
+    def _transactions(self) -> Iterator[Standing]:
+        for path in sorted(self._folder.glob("[0-9][0-9][0-9][0-9].beancount")):
+            yield from transactions(path.read_text(encoding="utf-8"), path.name)
+
+
+def _repeat(earlier: Standing, asked: str) -> Receipt:
+    if earlier.meta.get("payload") != asked:
+        raise Permanent(
+            f"This was booked before with other content ({FOLDER}/{earlier.file}:{earlier.line}).",
+            hint="Undo it first; then it can be booked anew.",
+            code="ledger.key_taken",
+        )
+    return _receipt(earlier.meta, earlier.text[:10], earlier.file)
+
+
+def _receipt(meta: Mapping[str, str], on: str, file: str) -> Receipt:
+    data = {"key": meta["key"], "invoice": meta.get("invoice", ""), "date": on, "file": f"{FOLDER}/{file}"}
+    return Receipt(ref=_ref(meta), data=data)
+
+
+def _ref(meta: Mapping[str, str]) -> str:
+    return f"{meta.get('invoice', 'entry')}-{digest(meta['key'].encode())[:8]}"
+
+
+def _known(verb: str) -> str:
+    if verb not in VERBS:
+        raise Permanent(f"The ledger can't {verb}.", hint="It can book and reverse.", code="ledger.verb")
+    return verb

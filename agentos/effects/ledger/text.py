@@ -1,0 +1,73 @@
+"""Beancount text: entries written, entries found again, accounts named, strings quoted. No file is touched here.
+
+The format is that of https://beancount.github.io/docs/beancount_language_syntax.html; beancount itself is GPL and is
+never imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from pydantic import BaseModel, ConfigDict
+
+from agentos.effects.invoice.document import clean
+from agentos.effects.ledger.entries import Entry
+from agentos.effects.slug import slugify
+from agentos.ids import digest
+
+INCOME, OUTPUT_VAT = "Income:Services", "Liabilities:VAT:Output"
+_HEAD = re.compile(r"^\d{4}-\d\d-\d\d\s+[*!]", re.MULTILINE)
+_BODY = re.compile(r"[^\n]*(?:\n[ \t]+\S[^\n]*)*")
+_META = re.compile(r'^\s+([a-z][\w-]*):\s+"((?:[^"\\]|\\.)*)"\s*$', re.MULTILINE)
+
+
+class Standing(BaseModel):
+    """One transaction as it stands in a file. `text` is its block, `meta` the texts of its metadata."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    line: int
+    text: str
+    meta: dict[str, str]
+
+
+def transactions(text: str, file: str) -> Iterator[Standing]:
+    """The transactions in a beancount text: a dated head line and the indented lines right under it."""
+    line, seen = 1, 0
+    for head in _HEAD.finditer(text):
+        line, seen = line + text.count("\n", seen, head.start()), head.start()
+        body = _BODY.match(text, head.start())
+        standing = body[0].rstrip() if body else ""
+        meta = {name: unquoted(value) for name, value in _META.findall(standing)}
+        yield Standing(file=file, line=line, text=standing, meta=meta)
+
+
+def receivable(client: str) -> str:
+    """The account of a client. Different ids give different accounts; an id that had to be respelt carries a digest.
+
+    Beancount wants each part to begin with a capital or a digit and to hold letters, digits and hyphens.
+    """
+    slug = slugify(client, fallback="client", limit=80)
+    name = "-".join(part.capitalize() for part in slug.split("-"))
+    return f"Assets:Receivable:{name if slug == client else f'{name}-{digest(client.encode())[:8]}'}"
+
+
+def quoted(text: str) -> str:
+    """A beancount string on one line."""
+    return '"' + str(clean(text)).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def block(entry: Entry, on: date, meta: dict[str, str], sign: int) -> str:
+    postings = [(receivable(entry.client), entry.gross), (INCOME, -entry.net), (OUTPUT_VAT, -entry.vat)]
+    narration = entry.narration or f"Invoice {entry.invoice}"
+    lines = [f"{on.isoformat()} * {quoted(entry.payee)} {quoted(narration if sign > 0 else f'Reversal: {narration}')}"]
+    lines += [f"  {name}: {quoted(value)}" for name, value in meta.items()]
+    lines += [f"  {account:<48} {sign * amount:>14f} {entry.currency}" for account, amount in postings if amount]
+    return "\n".join(lines) + "\n"
