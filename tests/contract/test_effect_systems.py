@@ -1,0 +1,178 @@
+"""What the coordinator relies on, of every outside system.
+
+To add one: write a function that takes a folder and returns a `Case`, and name it in CASES.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos.clock import FixedClock
+from agentos.effects.mail import MailSystem
+from agentos.effects.port import Absent, Found, Receipt, System, effect_key
+from agentos.effects.site import SiteSystem
+from agentos.errors import Permanent
+from agentos.workspace.model import MailSettings, SiteSettings
+from tests.fakes.effects import FakeSystem
+
+
+@dataclass
+class Case:
+    """A system, and a verb with the payload to try it on. `other` is a second payload for another key.
+
+    `reopen` makes a second instance on the same outside, as another process would have it.
+    `gone_after_undo`: whether the thing itself disappears (a post) or stays beside its reversal (an invoice).
+    """
+
+    system: System
+    verb: str
+    payload: dict[str, Any]
+    other: dict[str, Any]
+    reopen: Callable[[], System]
+    gone_after_undo: bool = True
+
+    def key(self, slot: str = "task-1/step") -> str:
+        return effect_key(self.system.account, self.verb, slot)
+
+    def observed_keys(self) -> list[str | None]:
+        return [seen.key for seen in self.system.observe()]
+
+
+def site(folder: Path) -> Case:
+    def make() -> System:
+        return SiteSystem(folder / "site", settings=SiteSettings(title="Notes"), author="Petra Kranz", language="en")
+
+    payload = {"slug": "heat", "title": "Heat", "markdown": "Warm.", "date": "2026-11-23"}
+    return Case(make(), "publish", payload, payload | {"slug": "cold", "title": "Cold"}, make)
+
+
+def mail(folder: Path) -> Case:
+    clock = FixedClock(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
+
+    def make() -> System:
+        return MailSystem(folder, settings=MailSettings(), sender_name="Petra Kranz", clock=clock)
+
+    payload = {"to": ["billing@acme.example"], "subject": "Invoice 2026-0001", "body": "Please find attached."}
+    return Case(make(), "send", payload, payload | {"subject": "Invoice 2026-0002"}, make, gone_after_undo=False)
+
+
+def fake(folder: Path) -> Case:
+    system = FakeSystem()
+    return Case(system, "act", {"what": "one"}, {"what": "two"}, lambda: system)
+
+
+CASES = [site, mail, fake]
+
+
+@pytest.fixture(params=CASES, ids=lambda make: make.__name__)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    made: Case = request.param(tmp_path)
+    return made
+
+
+def test_doing_it_twice_makes_one_thing_and_one_receipt(case: Case) -> None:
+    first = case.system.do(case.verb, case.payload, case.key())
+    if case.system.verbs[case.verb].repeat == "same":
+        assert case.reopen().do(case.verb, case.payload, case.key()) == first
+    assert case.observed_keys().count(case.key()) == 1
+
+
+def test_what_was_never_done_is_absent_even_beside_things_that_were(case: Case) -> None:
+    assert case.system.find(case.verb, case.payload, case.key()) == Absent()
+    case.system.do(case.verb, case.other, case.key("task-2/step"))
+    assert case.system.find(case.verb, case.payload, case.key()) == Absent()
+
+
+def test_what_was_done_is_found_with_the_receipt_that_was_given(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    assert case.reopen().find(case.verb, case.payload, case.key()) == Found(receipt)
+
+
+def test_a_key_that_begins_with_another_key_is_another_key(case: Case) -> None:
+    case.system.do(case.verb, case.payload, case.key("task-1/step") + "#2")
+    assert case.system.find(case.verb, case.payload, case.key("task-1/step")) == Absent()
+
+
+def test_two_keys_make_two_things(case: Case) -> None:
+    first = case.system.do(case.verb, case.payload, case.key())
+    second = case.system.do(case.verb, case.other, case.key("task-2/step"))
+    assert first.ref != second.ref
+    assert {case.key(), case.key("task-2/step")} <= set(case.observed_keys())
+
+
+def test_a_receipt_survives_being_written_down(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    assert receipt.ref
+    assert Receipt.model_validate(json.loads(receipt.model_dump_json())) == receipt
+
+
+def test_observing_tells_an_edit_by_its_digest_and_nothing_by_time(case: Case) -> None:
+    case.system.do(case.verb, case.payload, case.key())
+    assert list(case.system.observe()) == list(case.reopen().observe())
+    assert all(seen.digest or seen.kind == "draft" for seen in case.system.observe())
+
+
+def test_the_undoing_is_a_declared_verb_of_the_same_system_and_plain_data(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    proposal = case.system.undo(case.verb, case.payload, receipt)
+    if case.system.verbs[case.verb].reversible == "final":
+        assert proposal is None
+        return
+    assert proposal is not None
+    assert (proposal.system, proposal.verb in case.system.verbs) == (case.system.name, True)
+    assert json.loads(json.dumps(proposal.payload)) == proposal.payload
+    assert proposal.slot
+    assert proposal.title
+
+
+def test_the_undoing_is_done_once_found_and_leaves_the_deed_on_record(case: Case) -> None:
+    """`find` after an undo still says Found: it happened, and a second `do` must not do it again."""
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    proposal = case.system.undo(case.verb, case.payload, receipt)
+    if proposal is None:
+        pytest.skip("final")
+    key = effect_key(case.system.account, proposal.verb, proposal.slot)
+    assert case.system.find(proposal.verb, proposal.payload, key) == Absent()
+    undone = case.system.do(proposal.verb, proposal.payload, key)
+    assert case.system.do(proposal.verb, proposal.payload, key) == undone
+    assert case.reopen().find(proposal.verb, proposal.payload, key) == Found(undone)
+    assert case.system.find(case.verb, case.payload, case.key()) == Found(receipt)
+    before = list(case.system.observe())
+    assert case.system.do(case.verb, case.payload, case.key()) == receipt
+    assert list(case.system.observe()) == before
+    assert (case.key() not in case.observed_keys()) == case.gone_after_undo
+
+
+def test_it_can_be_done_again_after_an_undo_under_the_next_generation(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    proposal = case.system.undo(case.verb, case.payload, receipt)
+    if proposal is None:
+        pytest.skip("final")
+    key = effect_key(case.system.account, proposal.verb, proposal.slot)
+    case.system.do(proposal.verb, proposal.payload, key)
+    again = case.system.do(case.verb, case.payload, f"{case.key()}#2")
+    assert again.ref != receipt.ref
+    assert f"{case.key()}#2" in case.observed_keys()
+    second = case.system.undo(case.verb, case.payload, again)
+    assert second is not None
+    assert (second.slot, second.payload) != (proposal.slot, proposal.payload)
+
+
+def test_every_verb_is_declared_under_its_own_name_with_a_sentence_on_undoing(case: Case) -> None:
+    assert case.verb in case.system.verbs
+    for name, verb in case.system.verbs.items():
+        assert verb.name == name
+        assert verb.undo.endswith(".")
+    assert case.system.account.startswith(f"{case.system.name}:")
+
+
+def test_an_unknown_verb_is_refused_for_good(case: Case) -> None:
+    with pytest.raises(Permanent):
+        case.system.do("no-such-verb", case.payload, case.key())
