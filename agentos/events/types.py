@@ -281,6 +281,7 @@ class EffectStarted(Fact):
     """Complete, or {"$blob": digest}."""
     payload_digest: str
     assigned: Json
+    fill: list[str] = []
     authority: str
     """The card, or "policy"."""
     amounts: Json | None = None

@@ -1,0 +1,99 @@
+"""Everything a worker needs, opened once: the workspace, the log, the models, the outside systems and the agents."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from agentos.agent import Kit, Manifest
+from agentos.clock import Clock
+from agentos.errors import Refused
+from agentos.events.blobs import Blobs
+from agentos.events.log import Reader
+from agentos.events.sqlite import SQLiteLog
+from agentos.secrets.keyring import KeyRing
+from agentos.secrets.sealing import Sealer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from agentos.effects.port import System
+    from agentos.models import ModelPort
+    from agentos.outside import Circuits
+    from agentos.policy import Policy
+    from agentos.workspace.load import Workspace
+
+
+class AgentModule(Protocol):
+    """A file in `agents/`: what the coordinator needs of it."""
+
+    manifest: Manifest
+    Request: type[BaseModel]
+
+    async def run(self, request: BaseModel, kit: Kit) -> BaseModel: ...
+
+
+class Stopped(Refused):
+    code = "platform.stopped"
+
+
+@dataclass
+class Store:
+    """The durable part: log, blobs and keys below `state/`. Opening it imports nothing heavy."""
+
+    root: Path
+    log: SQLiteLog
+    blobs: Blobs
+    sealer: Sealer
+
+    @property
+    def leases(self) -> Path:
+        return self.root / "state" / "leases"
+
+    @property
+    def stop_file(self) -> Path:
+        return self.root / "state" / "STOPPED"
+
+    def close(self) -> None:
+        self.log.close()
+
+
+@dataclass
+class Platform:
+    """Built by `graphs.opening.open_platform`; tests build it with fakes."""
+
+    store: Store
+    workspace: Workspace
+    policy: Policy
+    clock: Clock
+    models: ModelPort
+    systems: Mapping[str, System]
+    agents: Mapping[str, AgentModule]
+    circuits: Circuits
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def log(self) -> SQLiteLog:
+        return self.store.log
+
+    @property
+    def blobs(self) -> Blobs:
+        return self.store.blobs
+
+
+def open_store(root: Path, *, clock: Clock | None = None) -> Store:
+    state = root / "state"
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sealer = Sealer(KeyRing(state / "keys"))
+    return Store(root, SQLiteLog(state / "events.db", sealer, clock=clock), Blobs(state / "blobs", sealer), sealer)
+
+
+def refuse_if_stopped(reader: Reader, stop_file: Path) -> None:
+    """The one switch: an event, and a file too, so that it works on a full disk. Raises Stopped."""
+    last = reader.last(stream="platform", types=("platform.stopped", "platform.started"))
+    if (last is not None and last.type == "platform.stopped") or os.path.exists(stop_file):
+        why = last.data.get("why", "") if last is not None and last.type == "platform.stopped" else ""
+        raise Stopped(f"The platform is stopped{': ' + why if why else ''}.", hint="Run `agentos start` to go on.")

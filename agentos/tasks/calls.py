@@ -1,0 +1,138 @@
+"""Live calls of a kit: decided by policy, reserved, made, recorded; or answered from the record when they stand there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentos.agent import Manifest
+from agentos.errors import AgentOSError
+from agentos.events.log import Reader
+from agentos.events.record import NewEvent
+from agentos.events.types import ModelCalled, ModelReserved, ModelSettled, ToolCalled
+from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
+from agentos.models.request import ModelAnswer, ModelEstimate, ModelRequest
+from agentos.policy import Allow, Decision, Defer, ModelAction, NeedsApproval, decide
+from agentos.tasks.facts import model_context
+from agentos.tasks.signals import NeedsCard, Until
+from agentos.tasks.values import pack, unpack
+
+if TYPE_CHECKING:
+    from agentos.tasks.run import TaskRun
+
+
+class LiveCaller:
+    """Implements `agentos.tasks.kit.Caller` for one step of one run."""
+
+    def __init__(self, run: TaskRun, step: str, round: int, manifest: Manifest) -> None:
+        self._run, self._step, self._round, self._manifest = run, step, round, manifest
+
+    async def tool(self, capability: str, arguments: dict[str, Any], request: str, nth: int) -> Any:
+        from agentos.tasks.capabilities import CAPABILITIES
+
+        run = self._run
+        key = call_key(run.task, self._step, self._round, request, nth)
+        known = run.platform.log.by_key(key)
+        if known is not None:
+            return unpack(known.data.get("answer"), run.platform.blobs, known.subject)
+        answer = await CAPABILITIES[capability](run, **arguments)
+        packed = await run.off_loop(pack, answer, run.platform.blobs, run.subject)
+        fact = ToolCalled(
+            step=self._step, round=self._round, capability=capability, request=request, nth=nth, answer=packed
+        )
+        await run.record(run.event(fact, key=key, actor=f"agent:{self._manifest.role}"))
+        return answer
+
+    async def model(self, request: ModelRequest, digest: str, nth: int) -> dict[str, Any]:
+        run = self._run
+        key = call_key(run.task, self._step, self._round, digest, nth)
+        known = run.platform.log.by_key(key)
+        if known is not None:
+            return unpack(known.data.get("answer"), run.platform.blobs, known.subject) or _FORGOTTEN
+        call = f"{digest[:24]}/{nth}/{run.state.step(self._step).attempt}"
+        estimate = run.platform.models.estimate(request)
+        await self._reserve(call, request, estimate)
+        try:
+            answer = await run.platform.models.call(request)
+        except (ModelAnswerError, ModelTransient, ModelPermanent) as error:
+            await self._settle_failed(call, estimate, error)
+            raise
+        except BaseException:
+            await self._settle(call, _cost(estimate), estimate.input_tokens + estimate.output_tokens, "unknown")
+            raise
+        return await self._record(call, key, request, digest, nth, answer)
+
+    async def _reserve(self, call: str, request: ModelRequest, estimate: ModelEstimate) -> None:
+        """Decided inside the transaction that reserves: two processes can't both spend the last cent."""
+        run = self._run
+        action = ModelAction(
+            tier=request.tier,
+            local=run.platform.models.is_local(request.tier, confidential=request.confidential),
+            confidential=request.confidential,
+            cost=estimate.cost,
+            tokens=estimate.input_tokens + estimate.output_tokens,
+        )
+
+        def on(reader: Reader) -> list[NewEvent]:
+            context = model_context(run, reader)
+            _or_park(decide(action, context, run.platform.policy))
+            fact = ModelReserved(
+                call=call, step=self._step, tier=request.tier, cost=_cost(estimate), tokens=action.tokens
+            )
+            return [run.open_event(fact, key=f"model.reserved/{run.task}/{self._step}/{self._round}/{call}")]
+
+        await run.claim(on)
+
+    async def _record(
+        self, call: str, key: str, request: ModelRequest, digest: str, nth: int, answer: ModelAnswer
+    ) -> dict[str, Any]:
+        run = self._run
+        content = {"text": answer.text, "parsed": answer.parsed, "model": answer.model, "cached": answer.cached}
+        cost = None if answer.cost is None else answer.cost.model_dump(mode="json")
+        fact = ModelCalled(
+            call=call, step=self._step, round=self._round, request=digest, nth=nth, tier=request.tier, model=answer.model,
+            answer=await run.off_loop(pack, content, run.platform.blobs, run.subject), tokens_in=answer.usage.input_tokens,
+            tokens_out=answer.usage.output_tokens, cost=cost, latency_ms=answer.latency_ms, cached=answer.cached,
+        )  # fmt: skip
+        settled = self._settled(call, cost, answer.usage.input_tokens + answer.usage.output_tokens, "answered")
+        await run.record(run.event(fact, key=key, actor=f"agent:{self._manifest.role}"), settled)
+        return content
+
+    async def _settle_failed(
+        self, call: str, estimate: ModelEstimate, error: ModelAnswerError | ModelTransient | ModelPermanent
+    ) -> None:
+        tokens = error.usage.input_tokens + error.usage.output_tokens
+        if getattr(error, "sent", False):  # an answer was asked for and lost: what it cost is unknown
+            await self._settle(call, _cost(estimate), estimate.input_tokens + estimate.output_tokens, "lost")
+        else:
+            await self._settle(call, error.cost.model_dump(mode="json"), tokens, error.code)
+
+    async def _settle(self, call: str, cost: dict[str, Any] | None, tokens: int, why: str) -> None:
+        await self._run.record(self._settled(call, cost, tokens, why))
+
+    def _settled(self, call: str, cost: dict[str, Any] | None, tokens: int, why: str) -> NewEvent:
+        fact = ModelSettled(call=call, step=self._step, cost=cost, tokens=tokens, why=why)
+        key = f"model.settled/{self._run.task}/{self._step}/{self._round}/{call}"
+        return self._run.open_event(fact, key=key)
+
+
+_FORGOTTEN: dict[str, Any] = {"text": "", "parsed": {}, "model": "forgotten", "cached": True}
+
+
+def call_key(task: str, step: str, round: int, request: str, nth: int) -> str:
+    return f"call/{task}/{step}/{round}/{request[:32]}/{nth}"
+
+
+def _cost(estimate: ModelEstimate) -> dict[str, Any]:
+    return estimate.cost.model_dump(mode="json")
+
+
+def _or_park(decision: Decision) -> None:
+    """Pass on Allow; otherwise raise what the wrapper turns into a card, a park or a failure."""
+    if isinstance(decision, Allow):
+        return
+    if isinstance(decision, NeedsApproval):
+        reasons = [reason.to_json() for reason in decision.reasons]
+        raise NeedsCard("budget", reasons[0]["text"], reasons)
+    if isinstance(decision, Defer):
+        raise Until(decision.until, decision.why.text)
+    raise AgentOSError(decision.text, hint=decision.hint, code=decision.code)

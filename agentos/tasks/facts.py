@@ -1,0 +1,167 @@
+"""The facts a policy decision rests on, gathered from the log: outside a transaction for a forecast, inside for a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agentos.clock import micros
+from agentos.effects.port import Amounts
+from agentos.events.log import Reader
+from agentos.events.record import Record
+from agentos.money import Money
+from agentos.policy import Context, EffectAction, LookAlike, Reason, Spend
+from agentos.tasks.items import Item, is_undone
+from agentos.tasks.run import TaskRun
+
+_SPENDING = ("model.reserved", "model.settled")
+
+
+def zone_of(run: TaskRun) -> ZoneInfo:
+    return ZoneInfo(run.platform.workspace.configuration.business.timezone)
+
+
+def model_context(run: TaskRun, reader: Reader) -> Context:
+    """For a model call: what the task, the day and the month have spent, open reservations included."""
+    return _context(run, reader, granted=_granted_budget(run))
+
+
+def effect_context(run: TaskRun, reader: Reader, item: Item, granted: tuple[Reason, ...]) -> Context:
+    """For an effect: who the client is, what was done for it lately, and what the operator has granted."""
+    action = effect_action(run, item)
+    client = run.platform.workspace.clients.get(action.subject) if action.subject else None
+    earlier = list(_earlier(run, reader, action))
+    today = _day_start(run)
+    sums: dict[str, Decimal] = {}
+    for record, gross in earlier:
+        if record.at >= today:
+            sums[gross.currency] = sums.get(gross.currency, Decimal(0)) + gross.amount
+    return _context(
+        run,
+        reader,
+        granted=granted,
+        client_known=client is not None,
+        recipient_matches_client=_same_address(action.to, client.email if client else None),
+        day_sums=tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items())),
+        look_alikes=tuple(_look_alike(record, gross) for record, gross in earlier),
+        first_of_kind=reader.by_key(f"first/{action.kind}") is None,
+    )
+
+
+def effect_action(run: TaskRun, item: Item) -> EffectAction:
+    proposal = item.proposal
+    return EffectAction(
+        system=proposal.system,
+        verb=proposal.verb,
+        account=item.system.account,
+        key=item.key,
+        digest=item.digest,
+        subject=proposal.subject,
+        to=proposal.to,
+        amounts=proposal.amounts,
+        reversible=item.verb.reversible,
+        influenced_by=_influence(run, item),
+        forced_reasons=item.reasons,
+        rehearsal=False,
+        undo=item.undoes is not None,
+    )
+
+
+def _influence(run: TaskRun, item: Item) -> frozenset[str]:
+    """Who influenced recipient and amount. The finance step's amount is the operator's own when it is the slot's."""
+    if item.proposal.to is None and item.proposal.amounts is None:
+        return frozenset()
+    return frozenset(item.influenced_by) & {"web", "mail", "model"}
+
+
+def _context(run: TaskRun, reader: Reader, *, granted: tuple[Reason, ...], **more: Any) -> Context:
+    zone = zone_of(run)
+    now = run.now()
+    local = now.astimezone(zone)
+    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    records = list(reader.read(types=_SPENDING, since_micros=micros(month)))
+    configuration = run.platform.workspace.configuration
+    budget = run.state.budget
+    return Context(
+        now=now,
+        timezone=zone,
+        task=_spend(reader.read(stream=run.stream, types=_SPENDING)),
+        day=_spend(records, since=day),
+        month=_spend(records),
+        cards_today=sum(1 for _ in reader.read(types=("approval.requested",), since_micros=micros(day))),
+        task_budget=Money.model_validate(budget) if budget else None,
+        urgency=(run.state.understanding or {}).get("urgency") or "normal",
+        deadline=run.state.by,
+        granted=granted,
+        overnight=(configuration.hours.overnight_from, configuration.hours.overnight_to),
+        web_allow=configuration.web.allow,
+        **more,
+    )
+
+
+def _spend(records: Iterable[Record], since: datetime | None = None) -> Spend:
+    """Settled plus still reserved. A reservation counts where it was made; its settlement takes its place."""
+    reserved: dict[str, dict[str, Any]] = {}
+    costs: dict[str, Decimal] = {}
+    tokens = 0
+    for record in records:
+        data, call = record.data, f"{record.stream}/{record.data['step']}/{record.data['call']}"
+        if record.type == "model.reserved":
+            reserved[call] = data if since is None or record.at >= since else {}
+            continue
+        reserved.pop(call, None)
+        if since is None or record.at >= since:
+            tokens += data["tokens"]
+            _add(costs, data["cost"])
+    for data in reserved.values():
+        tokens += data.get("tokens", 0)
+        _add(costs, data.get("cost"))
+    return Spend(tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(costs.items())), tokens)
+
+
+def _add(costs: dict[str, Decimal], cost: dict[str, Any] | None) -> None:
+    if cost is not None:
+        costs[cost["currency"]] = costs.get(cost["currency"], Decimal(0)) + Decimal(cost["amount"])
+
+
+def _earlier(run: TaskRun, reader: Reader, action: EffectAction) -> Iterable[tuple[Record, Money]]:
+    """Effects of the same kind for the same client that were started lately and still stand, with their gross."""
+    if action.subject is None or action.amounts is None:
+        return
+    days = max(run.platform.policy.look_alikes.days, 1)
+    since = micros(run.now() - timedelta(days=days))
+    for record in reader.read(types=("effect.started",), since_micros=since):
+        if record.subject != action.subject or record.forgotten or record.data["effect"] == action.key:
+            continue
+        data = record.data
+        if f"{data['system']}.{data['verb']}" != action.kind or not data["amounts"] or data["attempt"] != 1:
+            continue
+        if not is_undone(reader, data["effect"]):
+            yield record, Amounts.model_validate(data["amounts"]).gross
+
+
+def _look_alike(record: Record, gross: Money) -> LookAlike:
+    data = record.data
+    return LookAlike(data["effect"], data["assigned"].get("number") or data["title"], gross, record.at)
+
+
+def _day_start(run: TaskRun) -> datetime:
+    return run.now().astimezone(zone_of(run)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _same_address(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one.strip().casefold() == other.strip().casefold()
+
+
+def _granted_budget(run: TaskRun) -> tuple[Reason, ...]:
+    """Reasons of budget cards of this task that the operator granted."""
+    return tuple(
+        Reason.from_json(reason)
+        for card in run.state.cards.values()
+        if card.kind == "budget" and card.status == "granted"
+        for reason in card.data["reasons"]
+    )

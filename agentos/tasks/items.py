@@ -1,0 +1,162 @@
+"""What an effects step is to carry out: proposals with their keys and digests, in the order in which they must be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentos.effects.port import Proposal, Receipt, System, Verb, effect_key
+from agentos.errors import Permanent
+from agentos.events.log import Reader
+from agentos.events.record import Record
+from agentos.tasks.plan import Step
+from agentos.tasks.run import TaskRun
+from agentos.tasks.values import digest_of, unpack
+
+MOST_GENERATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Item:
+    """One effect to be: `key` is its idempotency key, `digest` that of exactly what is to be approved."""
+
+    proposal: Proposal
+    system: System
+    key: str
+    digest: str
+    slot: str
+    reasons: tuple[str, ...] = ()
+    undoes: str | None = None
+    influenced_by: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def verb(self) -> Verb:
+        return self.system.verbs[self.proposal.verb]
+
+
+def items_of(run: TaskRun, step: Step) -> list[Item]:
+    """The items of a step: from the proposals of the steps it names, or the undoing of effects it names."""
+    if "undo" in step.inputs:
+        keys = run.known()["slots"].get("effects") if step.inputs["undo"] == "$slots.effects" else step.inputs["undo"]
+        return [undo_item(run, key) for key in keys or []]
+    found = []
+    for source in step.inputs.get("from", ()):
+        output = run.output(source) or {}
+        labels = run.state.step(source).labels
+        for raw in output.get("proposals", ()):
+            proposal = Proposal.model_validate(raw)
+            found.append(_item(run, proposal, tuple(output.get("reasons", ())), frozenset(labels.get("influenced_by", ()))))
+    return ordered(found)
+
+
+def _item(run: TaskRun, proposal: Proposal, reasons: tuple[str, ...], influenced_by: frozenset[str]) -> Item:
+    system = system_of(run, proposal.system)
+    if proposal.verb not in system.verbs:
+        raise Permanent(f"{proposal.system} has no verb {proposal.verb!r}.", code="effect.unknown_verb")
+    slot = proposal.slot[1:] if proposal.slot.startswith("/") else f"{run.task}/{proposal.slot}"
+    key = free_key(run.platform.log, system.account, proposal.verb, slot)
+    return Item(proposal, system, key, approved_digest(proposal, system), proposal.slot, reasons, None, influenced_by)
+
+
+def system_of(run: TaskRun, name: str) -> System:
+    system = run.platform.systems.get(name)
+    if system is None:
+        raise Permanent(f"There is no outside system {name!r}.", code="effect.unknown_system")
+    return system
+
+
+def approved_digest(proposal: Proposal, system: System) -> str:
+    """Over everything that an approval covers: all but the title, with the placeholders open."""
+    content = proposal.model_dump(mode="json", exclude={"title"})
+    return digest_of(content | {"account": system.account})
+
+
+def free_key(reader: Reader, account: str, verb: str, slot: str) -> str:
+    """The key of this slot's present generation: doing it again after an undo takes the next one."""
+    for generation in range(1, MOST_GENERATIONS):
+        key = effect_key(account, verb, slot, generation)
+        if not is_undone(reader, key):
+            return key
+    raise Permanent(f"{slot} was undone {MOST_GENERATIONS} times.", code="effect.generations")
+
+
+def undo_key(key: str) -> str:
+    return f"{key}/undo"
+
+
+def is_undone(reader: Reader, key: str) -> bool:
+    return receipt_of(reader, undo_key(key)) is not None
+
+
+def receipt_of(reader: Reader, key: str) -> Receipt | None:
+    """The recorded receipt of an effect, done or found; None while there is none."""
+    record = reader.by_key(f"effect.done/{key}")
+    return Receipt.model_validate(record.data["receipt"]) if record is not None and not record.forgotten else None
+
+
+def started_of(reader: Reader, key: str) -> Record | None:
+    """The newest recorded start of an effect."""
+    newest, attempt = None, 1
+    while (record := reader.by_key(f"effect.started/{key}/{attempt}")) is not None:
+        newest, attempt = record, attempt + 1
+    return newest
+
+
+def undo_item(run: TaskRun, key: str) -> Item:
+    """The effect that undoes effect `key`. Raises Permanent when it was never done, is undone, or nothing can undo it."""
+    log = run.platform.log
+    started, receipt = started_of(log, key), receipt_of(log, key)
+    if started is None or receipt is None:
+        raise Permanent(f"{key} was not done, so there is nothing to undo.", code="undo.not_done")
+    data = started.data
+    system = system_of(run, data["system"])
+    payload = filled(unpack(data["payload"], run.platform.blobs, started.subject), data["assigned"], data["fill"])
+    proposal = system.undo(data["verb"], payload, receipt)
+    if proposal is None:
+        sentence = system.verbs[data["verb"]].undo
+        raise Permanent(f"{data['title']}: can't be undone. {sentence}", code="undo.final")
+    proposal = proposal.model_copy(update={"subject": proposal.subject or started.subject})
+    digest = approved_digest(proposal, system)
+    return Item(proposal, system, undo_key(key), digest, proposal.slot, undoes=key)
+
+
+def ordered(items: list[Item]) -> list[Item]:
+    """Each item after those its proposal names in `after`; otherwise the given order. A cycle is Permanent."""
+    left, done, result = list(items), set[str](), list[Item]()
+    slots = {item.slot for item in items}
+    while left:
+        ready = next((i for i in left if set(i.proposal.after) & slots <= done), None)
+        if ready is None:
+            raise Permanent("The proposals wait for each other.", code="effect.cycle")
+        left.remove(ready)
+        done.add(ready.slot)
+        result.append(ready)
+    return result
+
+
+def filled(payload: dict[str, Any], assigned: dict[str, str], fill: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """`payload` with ⟦name⟧ replaced by its assigned value in the texts at the JSON pointers of `fill`, and nowhere else."""
+    result = payload
+    for pointer in fill:
+        result = _replace(result, [_unescape(part) for part in pointer.split("/")[1:]], assigned)
+    return result
+
+
+def _replace(value: Any, path: list[str], assigned: dict[str, str]) -> Any:
+    if not path:
+        if not isinstance(value, str):
+            raise Permanent("A placeholder stands where there is no text.", code="effect.placeholder")
+        for name, text in assigned.items():
+            value = value.replace(f"⟦{name}⟧", text)
+        return value
+    head, rest = path[0], path[1:]
+    if isinstance(value, list):
+        index = int(head)
+        return [_replace(part, rest, assigned) if i == index else part for i, part in enumerate(value)]
+    if not isinstance(value, dict) or head not in value:
+        raise Permanent(f"The placeholder path {head!r} leads nowhere.", code="effect.placeholder")
+    return {key: _replace(part, rest, assigned) if key == head else part for key, part in value.items()}
+
+
+def _unescape(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,154 @@
+"""One worker's hold on one task: its folded state, its lease, and the one way to record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from agentos.effects.port import Absent, Found, Unknown
+from agentos.errors import Conflict, Refused
+from agentos.events.log import Decision, Reader
+from agentos.events.record import NewEvent
+from agentos.events.types import Fact, StepStarted
+from agentos.ids import digest
+from agentos.platform import Platform, refuse_if_stopped
+from agentos.tasks.lease import Lease
+from agentos.tasks.plan import Plan, Step
+from agentos.tasks.signals import Until
+from agentos.tasks.state import StepState, TaskState, apply, fold
+from agentos.tasks.values import unpack
+
+CLOSING = ("task.completed", "task.failed", "task.cancelled")
+
+
+class TaskClosed(Refused):
+    """The task was cancelled or finished meanwhile: what has happened is recorded, nothing more is begun."""
+
+    code = "task.closed"
+
+
+def stream_of(task: str) -> str:
+    return f"task/{task}"
+
+
+class TaskRun:
+    """State is never guessed: after every append it is caught up from the log, so that an answer the operator gave
+    meanwhile is seen."""
+
+    def __init__(self, platform: Platform, task: str, lease: Lease) -> None:
+        self.platform = platform
+        self.task = task
+        self.stream = stream_of(task)
+        self.lease = lease
+        self.state: TaskState = fold(task, platform.log.read(stream=self.stream))
+        self.waiting: dict[str, Until] = {}
+        """Steps that this pass found must wait for a moment."""
+        self.refused: Refused | None = None
+        self.looked: Found | Absent | Unknown = Unknown()
+        """What the last look at the outside world said."""
+        self._plan: Plan | None = None
+        self._outputs: dict[tuple[str, int], Any] = {}
+
+    @property
+    def subject(self) -> str | None:
+        return self.state.subject
+
+    @property
+    def plan(self) -> Plan:
+        if self._plan is None:
+            self._plan = Plan.model_validate(self.state.plan)
+        return self._plan
+
+    def event(self, fact: Fact, *, key: str | None = None, actor: str = "system", subject: str | None = None) -> NewEvent:
+        """An envelope in this task's stream, sealed for the task's client."""
+        return fact.on(
+            self.stream, key=key, actor=actor, subject=subject or self.subject, correlation=self.task
+        )
+
+    def open_event(self, fact: Fact, *, key: str | None = None, actor: str = "system") -> NewEvent:
+        """The same, unsealed: for amounts and ids that budgets and number series must read for ever."""
+        return fact.on(self.stream, key=key, actor=actor, correlation=self.task)
+
+    async def record(self, *events: NewEvent) -> None:
+        """Append facts: what has happened is recorded, even by a worker that lost its lease. A fact that stands is fine."""
+        try:
+            await self.platform.log.record(list(events))
+        except Conflict:
+            if len(events) > 1:  # a neighbour stands already: the others must not be lost with it
+                for event in events:
+                    await self.record(event)
+                return
+        self.catch_up()
+
+    def record_soon(self, *events: NewEvent) -> None:
+        """Queue facts without waiting: they are durable before anything queued after them is."""
+        self.platform.log.submit(list(events))
+
+    async def claim(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> None:
+        """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without lease."""
+
+        await self.platform.log.record(self.checked(decide))
+        self.catch_up()
+
+    def checked(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> Decision:
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            if not self.lease.held:
+                raise Refused("the lease of this task is gone", code="lease.lost")
+            refuse_if_stopped(reader, self.platform.store.stop_file)
+            if reader.last(stream=self.stream, types=CLOSING) is not None:
+                raise TaskClosed("the task is closed", hint="`agentos show` tells how it ended.")
+            return decide(reader)
+
+        return on
+
+
+    def catch_up(self) -> None:
+        for record in self.platform.log.read(after=self.state.seq, stream=self.stream):
+            if record.type == "task.planned":
+                self._plan = None
+            apply(self.state, record)
+
+    def output(self, step: str) -> Any:
+        """A step's recorded output, with what the operator edited laid over it. None when there is none (yet)."""
+        state = self.state.steps.get(step)
+        if state is None or state.output is None:
+            return None
+        if (step, state.round) not in self._outputs:
+            self._outputs[step, state.round] = unpack(state.output, self.platform.blobs, self.subject)
+        value = self._outputs[step, state.round]
+        return value | state.patch if isinstance(value, dict) and state.patch else value
+
+    def now(self) -> datetime:
+        return self.platform.clock.now()
+
+    def begin(self, step: Step, tier: str) -> StepState:
+        """The step's state once its start is queued. A start that stands (a crash in between) is taken up again, with its
+        recorded time and seed, so that its recorded calls are found."""
+        state = self.state.step(step.id)
+        if state.status != "started":
+            fact = StepStarted(
+                step=step.id, round=state.round, attempt=state.attempt + 1, agent=step.agent or "coordinator",
+                agent_version=step.agent_version, tier=tier, now=self.now(),
+                seed=digest(f"{self.task}/{step.id}/{state.round}".encode()),
+            )  # fmt: skip
+            self.record_soon(self.event(fact, key=f"step.started/{self.task}/{step.id}/{state.round}/{fact.attempt}"))
+            state.status, state.attempt, state.retry_at = "started", fact.attempt, None
+            state.agent, state.agent_version, state.tier = fact.agent, fact.agent_version, tier
+            state.now, state.seed = fact.now.isoformat(), fact.seed
+        return state
+
+    def known(self) -> dict[str, Any]:
+        """What inputs may refer to: intent, slots, and every completed step's output."""
+        understanding = self.state.understanding or {}
+        outputs = {id: self.output(id) for id, s in self.state.steps.items() if s.status == "completed"}
+        return outputs | {
+            "intent": {"text": understanding.get("text"), "goal": understanding.get("goal")},
+            "slots": understanding.get("slots") or {},
+            "language": understanding.get("language"),
+        }
+
+    async def off_loop(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Blocking work (files, git, SMTP) goes to a thread."""
+        return await asyncio.to_thread(call, *arguments)
