@@ -97,7 +97,6 @@ class InvoiceSystem:
             title=f"Credit note for invoice {receipt.ref} over {document.amounts.gross}",
             payload={"number": "⟦number⟧", "issued_on": "⟦date⟧", "invoice": issued},
             subject=document.draft.client,
-            to=document.draft.buyer.email,
             amounts=document.amounts,
             assigned={"number": "series:credit_note", "date": "today"},
             fill=("/number", "/issued_on"),

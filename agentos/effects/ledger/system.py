@@ -14,10 +14,9 @@ from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
 from agentos.effects.ledger.entries import Entry, Reversal, parsed
 from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, quoted, receivable, transactions
-from agentos.effects.port import Absent, Amounts, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
 from agentos.errors import Permanent
 from agentos.ids import digest
-from agentos.money import Money
 
 FOLDER = "books"
 VERBS: Mapping[str, Verb] = MappingProxyType(
@@ -75,11 +74,6 @@ class LedgerSystem:
             return None
         booked = {**payload, "invoice": receipt.data["invoice"], "date": receipt.data["date"]}
         entry = parsed(Entry, booked)
-        amounts = Amounts(
-            net=Money(amount=-entry.net, currency=entry.currency),
-            vat=Money(amount=-entry.vat, currency=entry.currency),
-            gross=Money(amount=-entry.gross, currency=entry.currency),
-        )
         return Proposal(
             system=self.name,
             verb="reverse",
@@ -87,7 +81,6 @@ class LedgerSystem:
             title=f"Reverse the booking of invoice {entry.invoice}",
             payload={"date": "⟦date⟧", "reverses": receipt.data["key"], "entry": booked},
             subject=entry.client,
-            amounts=amounts,
             assigned={"date": "today"},
             fill=("/date",),
         )
