@@ -6,16 +6,11 @@ import re
 from collections.abc import Collection
 
 from agentos.capabilities.words import Language, stopword
+from agents.text.lexicon import lexicon
 from agents.text.sentences import without_citations
 
 _TOKEN = re.compile(r"[^\W_][\w&.'’+-]*[\w+]|[^\W_]")
 _STRONG = re.compile(r"(?=.*[A-Z]).*(?:\d|[a-zäöü][A-Z])|[A-ZÄÖÜ]{2,}[\w+-]*$")
-_SAYING: dict[Language, str] = {
-    "en": r"(?:says?|said|claims?|claimed|reports?|reported|argues?|argued|writes?|wrote|found|finds|offers?|offered|told|"
-    r"estimates?|estimated|according|paid|pays|bought|acquired|recommends?|recommended)\b|['’]s\b",
-    "de": r"(?:sagte?|behauptete?|berichtete?|schreibt|schrieb|erklärte?|betonte?|schätzte?|empfiehlt|empfahl|zahlte?|bietet|"
-    r"kaufte?|übernahm|meldete?|fand)\b",
-}
 _CUE = re.compile(r"\b(?:laut|Firma|Marke|Hersteller)\s+$", re.I)
 _TITLE = re.compile(r"\b(?:Dr|Prof|Mr|Mrs|Ms|Herrn?|Frau)\.?\s+$")
 _LEGAL = re.compile(r"\s+(?:GmbH|AG|KG|UG|SE|Ltd|Inc|LLC|plc|e\.\s?V)\b")
@@ -26,9 +21,9 @@ def names(sentence: str, language: Language, common: Collection[str] = ()) -> li
     """The proper names of a sentence, in order, each once.
 
     English: capitalised words inside a sentence, and at its start when the next word shows that it is a name. German
-    writes every noun with a capital, so only these count: two or more capitalised words in a row, words with an inner capital or
-    a digit, acronyms, and words beside a title, a legal form or a verb of saying. `common` holds lower-cased words known
-    not to be names, because they are also written small.
+    writes every noun with a capital, so only these count: two or more capitalised words in a row, words with an inner
+    capital or a digit, acronyms, and words beside a title, a legal form or a verb of saying. `common` holds lower-cased
+    words known not to be names, because they are also written small.
     """
     text = without_citations(sentence)
     found = [name for name in _runs(text, language, common) if name]
@@ -95,11 +90,13 @@ def _name(text: str, run: list[re.Match[str]], language: Language, common: Colle
 
 
 def _ordinary(word: str, language: Language, common: Collection[str]) -> bool:
-    return stopword(word.casefold(), language) or word.casefold() in common
+    small = word.casefold()
+    return stopword(small, language) or small in common or small in lexicon("names", "openers")
 
 
 def _shown(before: str, after: str, language: Language) -> bool:
-    verb = re.match(rf"\s?(?:{_SAYING[language]})", after) is not None
+    following = re.match(r"\s?([^\W_]+|['’]s\b)", after)
+    verb = following is not None and following.group(1).casefold() in lexicon("names", f"saying_{language}")
     return verb or bool(_LEGAL.match(after) or _TITLE.search(before) or _CUE.search(before))
 
 

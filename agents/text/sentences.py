@@ -6,69 +6,8 @@ import re
 import unicodedata
 
 from agentos.capabilities.words import Language, stems
+from agents.text.lexicon import lexicon
 
-_ABBREVIATIONS = frozenset(
-    [
-        "e.g",
-        "i.e",
-        "etc",
-        "cf",
-        "vs",
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "no",
-        "nos",
-        "fig",
-        "approx",
-        "ca",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "jr",
-        "sr",
-        "p",
-        "pp",
-        "vol",
-        "ed",
-        "est",
-        "min",
-        "max",
-        "incl",
-        "excl",
-        "z.b",
-        "d.h",
-        "u.a",
-        "o.ä",
-        "bzw",
-        "usw",
-        "evtl",
-        "ggf",
-        "inkl",
-        "exkl",
-        "nr",
-        "str",
-        "abs",
-        "art",
-        "bspw",
-        "sog",
-        "vgl",
-        "mind",
-        "ing",
-        "dipl",
-        "hr",
-        "fr",
-        "tel",
-        "zzgl",
-        "abzgl",
-    ]
-)
-_MONTHS_DE = "januar februar märz april mai juni juli august september oktober november dezember"
-_AFTER_ORDINAL = frozenset(_MONTHS_DE.split(" ")) | {"jahrhundert", "quartal", "etage", "stock", "klasse"}
 _END = re.compile(r"[.!?…]+[\"'”“’»)\]]*(?:\s*\[\d{1,3}\])*\s+(?=[\"'“„‚‘«(\[]?[^\W_])")
 _CITATION = re.compile(r"\s*\[\d{1,3}\]")
 
@@ -94,10 +33,10 @@ def _ends(before: str, mark: str, after: str) -> bool:
     if following[:1].islower():
         return False
     last = re.split(r"[\s(\"„“]", before)[-1].casefold()
-    if last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha()):
+    if last in lexicon("sentences", "abbreviations") or (len(last) == 1 and last.isalpha()):
         return False
     if last.isdigit() and len(last) <= 2:
-        return following.split()[0].strip(".,;").casefold() not in _AFTER_ORDINAL
+        return following.split()[0].strip(".,;").casefold() not in lexicon("sentences", "after_ordinal")
     return True
 
 

@@ -1,0 +1,52 @@
+"""Titles: from the operator's topic to a headline."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from agentos.capabilities.words import Language
+
+_SMALL = frozenset(
+    ["a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "nor", "of", "on", "or", "over", "per", "so", "the", "to", "up", "via", "vs", "with", "without", "yet", "is", "are"]
+)  # fmt: skip
+_ASKED = re.compile(
+    r"^(?:please\s+)?(?:(?:write|produce|create|draft)\s+)?(?:an?|the|one|ein(?:en)?)?\s*"
+    r"(?:(?:short|new|kurzen?|neuen?)\s+)?"
+    r"(?:blog\s?post|post|article|brief|research brief|blogbeitrag|beitrag|artikel|text)\s+"
+    r"(?:about|on|over|über|zu[rm]?)\s+",
+    re.I,
+)
+
+
+def headline(topic: str, language: Language, texts: Iterable[str]) -> str:
+    """English in title case; German with a capital at the start and the nouns that the sources write with one."""
+    bare = re.sub(r"\s+", " ", _ASKED.sub("", topic)).strip(" .,:;!?\"'“”„")
+    tokens = bare.split(" ")
+    if language == "de":
+        usual = _usual(texts)
+        tokens = [usual.get(token.casefold(), token) if token.islower() else token for token in tokens]
+    else:
+        last = len(tokens) - 1
+        tokens = [_cased(token, inner=0 < i < last) for i, token in enumerate(tokens)]
+    joined = " ".join(tokens)
+    return joined[:1].upper() + joined[1:]
+
+
+def _cased(token: str, *, inner: bool) -> str:
+    if inner and token.casefold() in _SMALL:
+        return token.casefold()
+    if not token.islower():
+        return token
+    parts = token.split("-")
+    return "-".join(part if i and part in _SMALL else part[:1].upper() + part[1:] for i, part in enumerate(parts))
+
+
+def _usual(texts: Iterable[str]) -> dict[str, str]:
+    """How the sources write each word inside sentences, most often."""
+    seen: dict[str, Counter[str]] = {}
+    for text in texts:
+        for word in re.findall(r"(?<=[\w,] )[^\W\d_]+", text):
+            seen.setdefault(word.casefold(), Counter())[word] += 1
+    return {small: counts.most_common(1)[0][0] for small, counts in seen.items()}
