@@ -1,0 +1,97 @@
+"""What a type can't say about the operator's files: checksums, time zones, patterns, shares that add up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from agentos.workspace.lines import Key
+from agentos.workspace.model import Business, Client, Configuration
+
+Found = tuple[Key, str, str]
+"""(key, what is wrong, what was expected)"""
+
+_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
+_VAT_ID = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
+
+
+def configuration_faults(configuration: Configuration) -> Iterator[Found]:
+    for key, message, expected in _business_faults(configuration.business):
+        yield ("business", *key), message, expected
+    mail = configuration.mail.from_address
+    if mail is not None and not _EMAIL.fullmatch(mail):
+        yield ("mail", "from_address"), "is not a mail address.", "Expected something like: name@example.com"
+    for name in ("overnight_from", "overnight_to"):
+        if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", getattr(configuration.hours, name)):
+            yield ("hours", name), "is not a time of day.", 'Expected hours and minutes such as: "22:00"'
+    if not re.fullmatch(r"https?://[^\s/]+(?:/\S*)?", configuration.site.url):
+        yield ("site", "url"), "is not a web address.", "Expected something like: https://example.com/"
+    for tier in ("small", "large", "local"):
+        for index, endpoint in enumerate(getattr(configuration.models, tier)):
+            if endpoint.base_url is not None and not re.fullmatch(r"https?://\S+", endpoint.base_url):
+                yield (
+                    ("models", tier, index, "base_url"),
+                    "is not a web address.",
+                    "Expected: http://127.0.0.1:11434/v1",
+                )
+            if endpoint.api_key_env is not None and not re.fullmatch(
+                r"[A-Za-z_][A-Za-z0-9_]{0,60}", endpoint.api_key_env
+            ):
+                yield (
+                    ("models", tier, index, "api_key_env"),
+                    "is not the name of a variable.",
+                    "Never write the key itself here.",
+                )
+
+
+def _business_faults(business: Business) -> Iterator[Found]:
+    if not business.name.strip():
+        yield ("name",), "is empty.", "Expected the name of your business."
+    try:
+        ZoneInfo(business.timezone)
+    except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError on some platforms
+        yield ("timezone",), "is not a time zone.", "Expected a name such as: Europe/Berlin"
+    except KeyError:
+        yield ("timezone",), "is not a time zone.", "Expected a name such as: Europe/Berlin"
+    if business.iban is not None and not valid_iban(business.iban):
+        yield ("iban",), "is not a valid IBAN (its check digits don't fit).", "Compare it with your bank card."
+    yield from _identity_faults(business.email, business.vat_id)
+    for name in ("pattern", "credit_note_pattern"):
+        if problem := _pattern_fault(getattr(business.invoice, name)):
+            yield ("invoice", name), problem, 'Expected something like: "{year}-{number:04}"'
+
+
+def client_faults(client: Client) -> Iterator[Found]:
+    if not client.name.strip():
+        yield ("name",), "is empty.", "Expected the client's name."
+    yield from _identity_faults(client.email, client.vat_id)
+    shares = sum((part.share for part in client.schedule), Decimal(0))
+    if client.schedule and shares != 100:
+        yield ("schedule",), f"has shares that add up to {shares}, not 100.", "Expected shares in percent of the whole."
+    if client.vat == "reverse_charge" and client.vat_id is None:
+        yield ("vat",), "is reverse_charge, which needs the client's VAT id.", 'Add: vat_id = "..."'
+
+
+def _identity_faults(email: str | None, vat_id: str | None) -> Iterator[Found]:
+    if email is not None and not _EMAIL.fullmatch(email):
+        yield ("email",), "is not a mail address.", "Expected something like: name@example.com"
+    if vat_id is not None and not _VAT_ID.fullmatch(vat_id.replace(" ", "").replace(".", "")):
+        yield ("vat_id",), "is not a VAT id.", "Expected a country code and digits, such as: DE123456789"
+
+
+def _pattern_fault(pattern: str) -> str:
+    try:
+        first, second = (pattern.format(year=2026, month=1, number=number) for number in (1, 2))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        return "is not a pattern of year, month and number."
+    return "gives every invoice the same number: {number} is missing." if first == second else ""
+
+
+def valid_iban(iban: str) -> bool:
+    """ISO 13616: four characters moved to the end, letters as numbers from 10, the remainder by 97 is 1."""
+    compact = iban.replace(" ", "").upper()
+    if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", compact):
+        return False
+    return int("".join(str(int(ch, 36)) for ch in compact[4:] + compact[:4])) % 97 == 1

@@ -1,0 +1,43 @@
+"""Which folder is the workspace. Light on purpose: `agentos status` runs this before anything else (no pydantic here)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agentos.errors import WorkspaceError
+
+CONFIGURATION = "agentos.toml"
+VARIABLE = "AGENTOS_WORKSPACE"
+
+
+def find_workspace(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """`--workspace`, else AGENTOS_WORKSPACE, else the nearest folder from `cwd` upwards that holds `agentos.toml`.
+
+    A folder that was named and is no workspace is an error: falling back to another one would do work in the wrong place.
+    """
+    if explicit is not None:
+        return _named(cwd / explicit.expanduser(), "--workspace")
+    if environ.get(VARIABLE):
+        return _named(cwd / Path(environ[VARIABLE]).expanduser(), VARIABLE)
+    for folder in (cwd, *cwd.parents):
+        if (folder / CONFIGURATION).is_file():
+            return folder.resolve()
+    raise WorkspaceError(
+        f"There is no workspace here: neither {cwd} nor a folder above it holds {CONFIGURATION}.",
+        hint="Make one with: agentos init DIR (or name one with --workspace DIR).",
+        code="workspace.not_found",
+    )
+
+
+def _named(folder: Path, by: str) -> Path:
+    if (folder / CONFIGURATION).is_file():
+        return folder.resolve()
+    what = (
+        f"holds no {CONFIGURATION}" if folder.is_dir() else "is not a folder" if folder.exists() else "does not exist"
+    )
+    raise WorkspaceError(
+        f"The workspace named by {by} ({folder}) {what}.",
+        hint=f"Make it with: agentos init {folder}",
+        code="workspace.not_found",
+    )
