@@ -121,10 +121,10 @@ def _settlement(at: Any, document: Document) -> None:
     if draft.account.bic:
         _put(means, "ram:PayeeSpecifiedCreditorFinancialInstitution/ram:BICID", draft.account.bic)
     _breakdown(_put(at, "ram:ApplicableTradeTax"), document)
-    terms = _put(at, "ram:SpecifiedTradePaymentTerms")
-    _put(terms, "ram:Description", terms(document))
+    agreed = _put(at, "ram:SpecifiedTradePaymentTerms")
+    _put(agreed, "ram:Description", terms(document))
     if len(document.parts) == 1 and not draft.cancels:
-        _date(_put(terms, "ram:DueDateDateTime"), document.due)
+        _date(_put(agreed, "ram:DueDateDateTime"), document.due)
     _summation(_put(at, "ram:SpecifiedTradeSettlementHeaderMonetarySummation"), document)
     if draft.cancels:
         reference = _put(at, "ram:InvoiceReferencedDocument")
