@@ -1,0 +1,62 @@
+# Every target sets up .venv itself and is instant when nothing changed. `make help` says what there is.
+# PYTHON=/path/to/python3.12 chooses the Python; PIP_* and UV_* variables of the machine are respected.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n 2
+SOURCES := agentos agents graphs agentos_assets desk tools tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-all check gates format lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/  make \1	\2/' | expand -t 18
+
+demo: .venv/.runtime  ## the whole story in a throw-away workspace: intent, approval, post, invoice, ledger, mail
+	@$(BIN)/agentos demo
+
+up: .venv/.runtime  ## Dagster's web page and daemon on loopback, for AGENTOS_WORKSPACE or a demo workspace
+	@if [ -n "$$AGENTOS_WORKSPACE" ]; then exec $(BIN)/agentos up; fi; \
+	[ -e .demo/agentos.toml ] || $(BIN)/agentos init .demo; exec $(BIN)/agentos --workspace .demo up
+
+test: .venv/.dev  ## the tests
+	@$(PYTEST) -m "not slow"
+
+test-all: .venv/.dev  ## the tests, the slow ones too
+	@$(PYTEST)
+
+check: gates test  ## formatter, linter, types, import rules, Dagster's definitions, tests
+
+gates: .venv/.dev  ## everything of `make check` but the tests
+	@$(BIN)/ruff format --check --quiet . || { echo "make format mends it"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && printf 'telemetry:\n  enabled: false\n' >$$home/dagster.yaml && \
+	DAGSTER_HOME=$$home HOME=$$home $(BIN)/dg check defs
+
+format: .venv/.dev  ## formats, and mends what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: .venv/.dev  ## resolves the lock files again (UPGRADE=--upgrade takes newer versions)
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group build -c requirements-dev.lock -o requirements-build.lock
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group uv -o requirements-uv.lock
+
+clean:  ## removes .venv, the demo workspace and caches
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# No address is written, so that every machine takes its own mirror; --universal, so that one lock serves every platform.
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.venv/.runtime: pyproject.toml requirements.lock requirements-build.lock requirements-uv.lock tools/venv.py
+	@echo "Setting up .venv (once; it takes a minute) ..."
+	@$(PYTHON) tools/venv.py runtime
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock requirements-weights.lock
+	@echo "Adding what the tests need ..."
+	@$(PYTHON) tools/venv.py dev
+	@touch $@
