@@ -1,4 +1,4 @@
-"""The publisher: turns a checked text into one proposal to put it on the operator's site. It publishes nothing itself."""
+"""The publisher: turns a checked text into one proposal to put it on the operator's site."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Citation(BaseModel):
 
 
 class Request(BaseModel):
-    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's compliance hits."""
+    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's."""
 
     model_config = ConfigDict(frozen=True)
 

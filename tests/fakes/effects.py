@@ -20,8 +20,8 @@ class Killed(BaseException):
 class FakeSystem:
     """Verbs "act" and its undoing "unact".
 
-    Script failures with `fail("transient", "in_doubt_after", ...)`: each is used up by one `do`; "..._after" acts first.
-    `searchable = False` makes `find` answer Unknown. `done` holds key -> (verb, payload) in order, `attempts` all calls.
+    Script failures with `fail("transient", "in_doubt_after", ...)`: one is used up by each `do`; "_after" acts first.
+    `searchable = False` makes `find` say Unknown. `done` holds key -> (verb, payload) in order, `attempts` all calls.
     """
 
     def __init__(

@@ -90,13 +90,13 @@ def compose(
     message["Subject"] = _one_line(mail.subject, "The subject")
     message["Date"] = format_datetime(at.replace(microsecond=0))
     message["Message-ID"] = message_id(key, sender)
-    if mail.language:
-        message["Content-Language"] = _one_line(mail.language, "The language")
     message[KEY_HEADER] = _one_line(key, "The key")
     if unsent:
         message[UNSENT_HEADER] = "1"
     body = mail.body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
     message.set_content(_encodable(body), charset="utf-8", cte="quoted-printable")
+    if mail.language:
+        message["Content-Language"] = _one_line(mail.language, "The language")
     for name, data in _attached(mail.attachments, root):
         kind, _, detail = (mimetypes.guess_type(name)[0] or "application/octet-stream").partition("/")
         message.add_attachment(data, maintype=kind, subtype=detail, filename=name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 from email.policy import default
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,9 @@ class Entry:
     data: bytes
 
     def header(self, name: str) -> str | None:
-        value = BytesHeaderParser(policy=default).parsebytes(self.data).get(name)
+        # As text, for the parser of bytes takes RFC 6532's plain UTF-8 in addresses for damage.
+        head = self.data.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
+        value = HeaderParser(policy=default).parsestr(head).get(name)
         return None if value is None else str(value)
 
     @property
