@@ -45,7 +45,7 @@ async def request(
                 return card.id
             why = "what it asked for has changed"
             superseded = ApprovalSuperseded(card=card.id, why=why)
-            events.append(run.event(superseded, key=f"approval.closed/{card.id}"))
+            events.append(run.event(superseded, key=f"approval.superseded/{card.id}"))
     card_id = uuid7(int(run.now().timestamp() * 1000))
     fact = ApprovalRequested(
         card=card_id, kind=kind, step=step, title=title, effects=list(effects), reasons=list(reasons), question=asked,

@@ -137,7 +137,7 @@ async def _rehearse_grant(run: TaskRun, step: Step, left: list[Item]) -> None:
     if card is not None and card.status == "open":
         effects = [{"key": item.key, "digest": item.digest} for item in left]
         granted = ApprovalGranted(card=card.id, effects=effects, via="rehearsal")
-        await run.record(run.event(granted, key=f"approval.closed/{card.id}", actor="rehearsal"))
+        await run.record(run.event(granted, key=f"approval.granted/{card.id}", actor="rehearsal"))
         await _complete(run, step, left, set(), rehearsed=True)
 
 

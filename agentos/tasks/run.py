@@ -45,6 +45,7 @@ class TaskRun:
         self.state: TaskState = fold(task, platform.log.read(stream=self.stream))
         self.waiting: dict[str, Until] = {}
         """Steps that this pass found must wait for a moment."""
+        self.ignore_merge = False
         self.refused: Refused | None = None
         self.looked: Found | Absent | Unknown = Unknown()
         """What the last look at the outside world said."""

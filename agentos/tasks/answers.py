@@ -1,0 +1,275 @@
+"""What the operator says: approve, deny, edit, answer, cancel, stop. Every answer is idempotent and checked where it is written.
+
+Needs only the store, so that it answers at once; the work that follows is `advance`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agentos.clock import Clock, SystemClock
+from agentos.errors import AgentOSError, Refused
+from agentos.events.log import Reader
+from agentos.events.record import NewEvent, Record
+from agentos.events.types import (
+    ApprovalAnswered,
+    ApprovalDenied,
+    ApprovalEdited,
+    ApprovalGranted,
+    ApprovalWithdrawn,
+    Fact,
+    IntentReceived,
+    IntentRejected,
+    PlatformStarted,
+    PlatformStopped,
+    TaskCancelled,
+    TaskOpened,
+)
+from agentos.ids import uuid7
+from agentos.platform import Store
+from agentos.tasks.items import is_undone, receipt_of, started_of
+from agentos.tasks.run import stream_of
+from agentos.tasks.state import CardState, TaskState, fold
+
+LARGE_TEXT = 32_768
+"""Bytes of raw input above which it is kept as a blob."""
+
+
+class NotFound(AgentOSError):
+    code = "not_found"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The operator's hand on the log. `via` is how she spoke: "terminal", "desk", "demo"."""
+
+    store: Store
+    via: str = "terminal"
+    clock: Clock = SystemClock()
+
+    # -- finding
+
+    def task(self, name: str) -> TaskState:
+        """By id, or by any unique end or beginning of it."""
+        record = self._named("task.opened", "task", name, "task", "`agentos status` lists them.")
+        return self.load(record.data["task"])
+
+    def load(self, task: str) -> TaskState:
+        return fold(task, self.store.log.read(stream=stream_of(task)))
+
+    def card(self, name: str) -> tuple[TaskState, CardState]:
+        record = self._named("approval.requested", "card", name, "card", "`agentos desk` lists what waits.")
+        state = self.load(record.stream.removeprefix("task/"))
+        return state, state.cards[record.data["card"]]
+
+    def _named(self, type: str, field: str, name: str, what: str, hint: str) -> Record:
+        wanted = name.strip().lower().replace("-", "")
+        found = {}
+        for record in self.store.log.read(types=(type,)) if len(wanted) >= 4 else ():
+            id = str(record.data.get(field, "")).replace("-", "")
+            if id and (id.endswith(wanted) or id.startswith(wanted)):
+                found[id] = record
+        if len(found) != 1:
+            raise NotFound(f"There is {'no' if not found else 'more than one'} {what} {name!r}.", hint=hint)
+        return next(iter(found.values()))
+
+    # -- opening
+
+    def submit(
+        self,
+        text: str,
+        *,
+        channel: str = "terminal",
+        author: str = "operator",
+        trigger: str = "terminal",
+        check: Callable[[str], str | None] = lambda _: None,
+        rehearsal: bool = False,
+        by: datetime | None = None,
+        budget: dict[str, Any] | None = None,
+    ) -> str:
+        """Record the intent and open its task; returns the task's id once both are durable.
+
+        `check(text)` may raise IntentRejected (the raw text is kept all the same) and names the client whose key seals.
+        """
+        intent, task = uuid7(), uuid7()
+        try:
+            subject, rejected = check(text), None
+        except AgentOSError as error:
+            subject, rejected = None, error
+        large = len(text.encode("utf-8", "surrogatepass")) > LARGE_TEXT
+        raw = text.encode("utf-8", "replace")
+        blob = self.store.blobs.put(raw, subject) if large else None
+        received = IntentReceived(
+            intent=intent, channel=channel, author=author, text=None if large else raw.decode(), blob=blob
+        ).on(f"intent/{intent}", key=f"intent/{intent}", actor=author, subject=subject)
+        if rejected is not None:
+            why = IntentRejected(intent=intent, code=rejected.code, why=str(rejected))
+            self.store.log.append([received, why.on(f"intent/{intent}")])
+            raise rejected
+        opened = TaskOpened(task=task, intent=intent, trigger=trigger, rehearsal=rehearsal, by=by, budget=budget)
+        self.store.log.append([received, opened.on(stream_of(task), key=f"task/{task}", actor=author, correlation=task)])
+        return task
+
+    def undo(self, keys: Sequence[str]) -> str:
+        """Open the task that undoes these effects, newest first; returns its id."""
+        return self.submit("\n".join(keys), trigger="undo")
+
+    def undoable(self, name: str | None) -> list[str]:
+        """Effect keys, newest first: the last action's (None), a task's, or the one named. Raises NotFound."""
+        log = self.store.log
+        if name is None:
+            newest = [r for r in log.read(types=("effect.done", "effect.found")) if not r.forgotten]
+            keys = [r.data["effect"] for r in reversed(newest)]
+            keys = [key for key in keys if self._stands(key)][:1]
+        elif "/" in name and started_of(log, name) is not None:
+            keys = [name] if self._stands(name) else []
+        else:
+            effects = sorted(self.task(name).effects.values(), key=lambda e: e.seq, reverse=True)
+            keys = [effect.key for effect in effects if self._stands(effect.key)]
+        if not keys:
+            raise NotFound("There is nothing to undo.", hint="`agentos show TASK` tells what was done and what was undone.")
+        return keys
+
+    def _stands(self, key: str) -> bool:
+        log = self.store.log
+        return not key.endswith("/undo") and receipt_of(log, key) is not None and not is_undone(log, key)
+
+    # -- answering
+
+    def approve(self, name: str, struck: Sequence[str] = ()) -> TaskState:
+        """Grant the card's effects, but for those struck out (by slot). Granting twice is the same as once."""
+        state, card = self.card(name)
+
+        def on(current: CardState, _: TaskState) -> Fact | None:
+            if current.status == "granted":
+                return None
+            self._still_open(current)
+            if current.kind not in ("effects", "budget"):
+                raise Refused(f"This card asks: {current.title}", hint=f"agentos answer {name} TEXT", code="card.question")
+            effects = current.data["effects"]
+            if unknown := set(struck) - {effect["slot"] for effect in effects}:
+                raise Refused(f"The card has no {sorted(unknown)[0]!r} to strike out.", code="card.no_such_effect")
+            kept = [{"key": e["key"], "digest": e["digest"]} for e in effects if e["slot"] not in struck]
+            out = [e["key"] for e in effects if e["slot"] in struck]
+            return ApprovalGranted(card=current.id, effects=kept, struck=out, via=self.via)
+
+        return self._answer(state, card, on, "approval.granted")
+
+    def deny(self, name: str, reason: str) -> TaskState:
+        """A denial wins until an effect has started, even over an approval."""
+        state, card = self.card(name)
+
+        def on(current: CardState, task: TaskState) -> Fact | None:
+            if current.status == "denied":
+                return None
+            if current.status == "granted":
+                if started := [key for key in current.granted if key in task.effects]:
+                    title = task.effects[started[0]].data["title"]
+                    raise Refused(f"Too late: {title} has started.", hint="Use `agentos undo`.", code="card.started")
+            else:
+                self._still_open(current)
+            return ApprovalDenied(card=current.id, reason=reason, via=self.via)
+
+        return self._answer(state, card, on, "approval.denied")
+
+    def answer(self, name: str, text: str) -> TaskState:
+        state, card = self.card(name)
+
+        def on(current: CardState, _: TaskState) -> Fact | None:
+            self._still_open(current)
+            question = current.data["question"]
+            if question is None:
+                raise Refused(
+                    "This card asks for an approval, not for words.", hint=f"agentos approve {name}", code="card.approval"
+                )
+            given, choices = text.strip(), question["choices"]
+            if not given:
+                raise Refused("The answer is empty.", code="card.empty_answer")
+            if current.kind != "question" and given not in choices:
+                raise Refused(f"Answer one of: {', '.join(choices)}.", code="card.no_such_choice")
+            return ApprovalAnswered(card=current.id, slot=question["slot"], answer=given, via=self.via)
+
+        return self._answer(state, card, on, "approval.answered")
+
+    def edit(self, name: str, step: str, patch: dict[str, Any]) -> TaskState:
+        """Replace fields of a step's output; what rests on it is done again, and a new card takes this one's place."""
+        state, card = self.card(name)
+
+        def on(current: CardState, _: TaskState) -> Fact | None:
+            self._still_open(current)
+            return ApprovalEdited(card=current.id, step=step, patch=patch, via=self.via)
+
+        return self._answer(state, card, on, "approval.edited")
+
+    def cancel(self, name: str, why: str) -> TaskState:
+        """Close the task and withdraw its cards. What was done stands, and can be undone."""
+        state = self.task(name)
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            current = fold(state.id, reader.read(stream=stream_of(state.id)))
+            if current.status == "cancelled":
+                return ()
+            if current.closed:
+                raise Refused(f"The task is {current.status} already.", hint="agentos undo TASK", code="task.closed")
+            if busy := [e.data["title"] for e in current.effects.values() if e.status == "started"]:
+                raise Refused(f"{busy[0]} is being done right now.", hint="Try again in a moment.", code="task.busy")
+            events = [self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")]
+            for card in current.open_cards():
+                withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
+                events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
+            return events
+
+        self.store.log.append(on)
+        return self.load(state.id)
+
+    def _still_open(self, card: CardState) -> None:
+        if card.status != "open":
+            raise Refused(f"The card is {card.status} already.", hint="agentos desk", code=f"card.{card.status}")
+        if card.expires_at is not None and card.expires_at <= self.clock.now():
+            raise Refused("The card has expired, which counts as a no.", hint="agentos again TASK", code="card.expired")
+
+    def _answer(
+        self, state: TaskState, card: CardState, on: Callable[[CardState, TaskState], Fact | None], key: str
+    ) -> TaskState:
+        def decide(reader: Reader) -> Sequence[NewEvent]:
+            current = fold(state.id, reader.read(stream=stream_of(state.id)))
+            if current.closed:
+                raise Refused(f"The task is {current.status} already.", hint="agentos show TASK", code="task.closed")
+            fact = on(current.cards[card.id], current)
+            return () if fact is None else [self._event(state, fact, f"{key}/{card.id}")]
+
+        self.store.log.append(decide)
+        return self.load(state.id)
+
+    def _event(self, state: TaskState, fact: Fact, key: str) -> NewEvent:
+        return fact.on(stream_of(state.id), key=key, actor="operator", subject=state.subject, correlation=state.id)
+
+    # -- the switch
+
+    def stop(self, why: str) -> list[str]:
+        """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk too."""
+        self.store.stop_file.touch()
+        in_flight = [e.data["title"] for e in self._in_flight()]
+        self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))
+        return in_flight
+
+    def start(self) -> None:
+        self.store.log.append(PlatformStarted().on("platform", actor="operator"))
+        try:
+            os.unlink(self.store.stop_file)
+        except FileNotFoundError:
+            return
+
+    def _in_flight(self) -> list[Any]:
+        found = []
+        for record in self.store.log.read(types=("effect.started",)):
+            key = record.data.get("effect")
+            if key and receipt_of(self.store.log, key) is None:
+                effect = self.load(record.stream.removeprefix("task/")).effects.get(key)
+                if effect is not None and effect.status == "started":
+                    found.append(effect)
+        return found

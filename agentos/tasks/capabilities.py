@@ -1,0 +1,107 @@
+"""The capabilities an agent's manifest may name, bound to this task's workspace. Answers are JSON; texts in them are data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agentos.errors import AgentOSError, Missing, Outside, Permanent, Transient
+from agentos.policy import Context, NeedsApproval, ReadAction, Refuse, decide
+from agentos.tasks.run import TaskRun
+
+MOST_TRIES = 3
+"""Of a page that fails for a passing reason: after that the work goes on without it, and says so."""
+
+
+async def knowledge_search(run: TaskRun, *, query: str, k: int = 8) -> list[dict[str, Any]]:
+    from agentos.capabilities.knowledge import Knowledge
+
+    def search() -> list[dict[str, Any]]:
+        found = Knowledge(run.platform.workspace.knowledge).search(query, k)
+        return [passage.model_dump(mode="json") for passage in found]
+
+    return await asyncio.to_thread(search)
+
+
+async def web_read(run: TaskRun, *, url: str) -> dict[str, Any]:
+    """{url, title, text, blob}, or {url, error}: policy decides, the allowlist and the pages the operator named count."""
+    from agentos.capabilities.addresses import Allowlist
+    from agentos.capabilities.web import read_page
+
+    settings = run.platform.workspace.configuration.web
+    named = tuple((run.state.understanding or {}).get("slots", {}).get("urls") or ())
+    decision = decide(
+        ReadAction(url, named_by_operator=url in named),
+        Context(now=run.now(), web_allow=settings.allow),
+        run.platform.policy,
+    )
+    if isinstance(decision, Refuse):
+        return {"url": url, "error": f"{decision.text} {decision.hint}".strip()}
+    if isinstance(decision, NeedsApproval):
+        return {"url": url, "error": decision.reasons[0].text}
+
+    def save(data: bytes) -> str:
+        return run.platform.blobs.put(data, run.subject)
+
+    try:
+        page = await asyncio.to_thread(
+            read_page, url, allowed=Allowlist(settings.allow, named), settings=settings, save=save
+        )
+    except Transient as error:
+        if _attempt(run) < MOST_TRIES:
+            raise
+        return {"url": url, "error": str(error)}
+    except Outside as error:
+        return {"url": url, "error": str(error)}
+    return dict(page)
+
+
+def _attempt(run: TaskRun) -> int:
+    return max((step.attempt for step in run.state.steps.values() if step.status == "started"), default=1)
+
+
+async def clients_get(run: TaskRun, *, id: str) -> dict[str, Any]:
+    client = run.platform.workspace.clients.get(id)
+    if client is None:
+        broken = next((p for p in run.platform.workspace.problems if p.where.startswith(f"clients/{id}.toml")), None)
+        if broken is not None:
+            raise Missing(f"A readable file for client {id}", where=broken.where, hint=broken.hint)
+        raise Permanent(f"There is no client {id!r}.", hint=f"Add clients/{id}.toml.", code="client.unknown")
+    return client.model_dump(mode="json")
+
+
+async def business_get(run: TaskRun) -> dict[str, Any]:
+    return run.platform.workspace.configuration.business.model_dump(mode="json")
+
+
+async def site_slugs(run: TaskRun) -> list[str]:
+    system = run.platform.systems["site"]
+    found = await asyncio.to_thread(lambda: list(system.observe()))
+    return sorted({str(seen.data.get("slug") or seen.ref) for seen in found if seen.kind == "post"})
+
+
+async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:
+    """The operator's own rules from `rules.toml` in the workspace; none when there is no such file."""
+    import tomllib
+
+    path = run.platform.workspace.root / "rules.toml"
+    try:
+        data = await asyncio.to_thread(path.read_text, encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    try:
+        rules = tomllib.loads(data).get("rules", [])
+    except tomllib.TOMLDecodeError as error:
+        raise AgentOSError(f"rules.toml: {error}", hint="Mend the file.", code="workspace.invalid") from None
+    return [dict(rule) for rule in rules]
+
+
+CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
+    "knowledge.search": knowledge_search,
+    "web.read": web_read,
+    "clients.get": clients_get,
+    "business.get": business_get,
+    "site.slugs": site_slugs,
+    "compliance.rules": compliance_rules,
+}

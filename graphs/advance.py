@@ -1,0 +1,171 @@
+"""`advance(task)`: replay what is recorded, do the next thing, record it. Everybody calls this one function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from agentos.agent import Question
+from agentos.errors import AgentOSError, Refused
+from agentos.events.types import (
+    ApprovalExpired,
+    StepCompleted,
+    StepFailed,
+    TaskFailed,
+    TaskResumed,
+)
+from agentos.platform import Platform, Stopped
+from agentos.tasks import cards
+from agentos.tasks.lease import Lease, Taken
+from agentos.tasks.plan import Step
+from agentos.tasks.readiness import can_go_on
+from agentos.tasks.run import TaskClosed, TaskRun, stream_of
+from agentos.tasks.signals import NeedsCard, Until
+from agentos.tasks.state import TaskState, fold
+from agentos.tasks.steps import crashed, run_step
+from graphs.choreography import Context, choreograph
+from graphs.intake import STEP as INTAKE
+from graphs.planning import lane_opens, make_plan
+from graphs.settlement import park, settle
+
+MOST_PASSES = 60
+"""Of one advance: every pass records something, so this is a guard against a fault of ours, not a limit of work."""
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Where the task stands now. `busy`: another worker is on it. `stopped`: the switch is off, nothing was begun."""
+
+    state: TaskState
+    busy: bool = False
+    stopped: str = ""
+
+
+async def advance(platform: Platform, task: str, *, by: str = "advance") -> Advanced:
+    """Take the task as far as it goes now. Ends successfully when it parks; never waits for a person or an hour."""
+    try:
+        with Lease(platform.store.leases, task) as lease:
+            run = TaskRun(platform, task, lease)
+            stopped = await _advance(run, by)
+            return Advanced(run.state, stopped=stopped)
+    except Taken:
+        return Advanced(load(platform, task), busy=True)
+
+
+def load(platform: Platform, task: str) -> TaskState:
+    return fold(task, platform.log.read(stream=stream_of(task)))
+
+
+async def _advance(run: TaskRun, by: str) -> str:
+    try:
+        await _expire(run)
+        if not can_go_on(run.state, run.now()):
+            return ""
+        if run.state.status == "parked":
+            await run.record(run.event(TaskResumed(by=by)))
+        if run.state.plan is None and not await _plan(run):
+            return ""
+        for _ in range(MOST_PASSES):
+            if run.state.closed or await _pass(run):
+                break
+    except Stopped as stopped:
+        return str(stopped)
+    except TaskClosed:
+        run.catch_up()
+    return ""
+
+
+async def _plan(run: TaskRun) -> bool:
+    """True once the plan is recorded; otherwise the task is parked or failed, and says why."""
+    try:
+        if await make_plan(run):
+            return True
+    except Question as question:
+        await cards.ask(run, INTAKE, question)
+    except NeedsCard as needs:
+        await cards.request(run, INTAKE, kind=needs.kind, title=needs.title, reasons=needs.reasons)
+    except Until as until:
+        run.waiting[INTAKE] = until
+    except Refused:
+        raise
+    except AgentOSError as error:
+        fact = TaskFailed(code=error.code, why=str(error))
+        await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+        return False
+    await _park_unplanned(run)
+    return False
+
+
+async def _park_unplanned(run: TaskRun) -> None:
+    from graphs.settlement import _waiting
+
+    why = _waiting(run)
+    if why:
+        await park(run, why)
+        return
+    step = run.state.steps.get("plan")
+    if step is not None and step.status == "failed":
+        fact = TaskFailed(code=step.code, why="; ".join(step.reasons))
+        await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+
+
+async def _pass(run: TaskRun) -> bool:
+    """One run of the choreography and its settlement. True when there is nothing more to do now."""
+    run.waiting.clear()
+    run.refused = None
+    await _take_answers(run)
+    before = run.state.seq
+
+    async def execute(id: str) -> str:
+        step = run.plan.step(id)
+        opens = lane_opens(run) if _uses_model(run, step) else None
+        if opens is not None and run.state.step(id).status == "new":
+            run.waiting[id] = Until(opens, "its deadline leaves time for the overnight lane")
+            return "new"
+        return await run_step(run, step)
+
+    async def on_crash(id: str, error: BaseException) -> None:
+        await crashed(run, id, error)
+
+    parallel = int((run.state.estimate or {}).get("parallel") or 4)
+    await choreograph(run.plan, Context(execute, on_crash), parallel=parallel)
+    if run.refused is not None:
+        if getattr(run.refused, "code", "") == "effect.stale":
+            run.catch_up()
+            return False
+        raise run.refused
+    run.catch_up()
+    if await settle(run):
+        return True
+    return run.state.seq == before
+
+
+def _uses_model(run: TaskRun, step: Step) -> bool:
+    agent = run.platform.agents.get(step.agent)
+    return agent is not None and agent.manifest.tier not in ("none", "offline")
+
+
+async def _take_answers(run: TaskRun) -> None:
+    """What the operator decided about failures: "accept" takes the step as done, "cancel" gives the task up."""
+    for card in list(run.state.cards.values()):
+        step = run.state.step(card.step)
+        if card.kind != "failure" or card.status != "answered" or step.status not in ("failed", "new"):
+            continue
+        answer = step.answers.get("decision")
+        if answer == "accept" and step.status == "failed":
+            fact = StepCompleted(step=card.step, round=step.round, output={"accepted": step.reasons})
+            await run.record(run.event(fact, key=f"step.completed/{run.task}/{card.step}/{step.round}", actor="operator"))
+        elif answer == "cancel" and step.status == "new":
+            failed = StepFailed(
+                step=card.step, round=step.round, attempt=step.attempt, kind="permanent", code="task.given_up",
+                reasons=["the operator gave it up"],
+            )  # fmt: skip
+            await run.record(run.event(failed, key=f"step.failed/{run.task}/{card.step}/{step.round}/{step.attempt}"))
+
+
+async def _expire(run: TaskRun) -> None:
+    """A card that nobody answered in its time: expired means denied."""
+    now: datetime = run.now()
+    for card in run.state.open_cards():
+        if card.expires_at is not None and card.expires_at <= now:
+            await run.record(run.event(ApprovalExpired(card=card.id), key=f"approval.expired/{card.id}"))

@@ -1,0 +1,183 @@
+"""Planning: a goal becomes a plan. Known goals come from recipes; others from the planner, and are validated first."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from statistics import median
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentos.agent import Question
+from agentos.errors import AgentOSError, WorkspaceError
+from agentos.events.types import TaskPlanned
+from agentos.intents.model import Understanding
+from agentos.models.request import ModelRequest
+from agentos.policy.hours import night
+from agentos.tasks.facts import zone_of
+from agentos.tasks.plan import Plan, Step
+from agentos.tasks.run import TaskRun
+from agentos.tasks.steps import run_step, tier_of
+from graphs.intake import HIDDEN, intake, intent_text
+from graphs.recipes import Recipe, check_inputs, load_recipes, to_plan
+
+TIGHT = timedelta(hours=2)
+MOST_ROUNDS = 3
+TYPICAL_PROMPT, TYPICAL_ANSWER = 6000, 1500
+"""Characters and tokens of a middling call, for the estimate before a plan has run once."""
+
+
+async def make_plan(run: TaskRun) -> bool:
+    """Record the plan. False when a question or a wait stands before it; raises Question for the operator."""
+    recipes = load_recipes(run.platform.workspace.recipes)
+    found = await intake(run, recipes)
+    name = "undo" if run.state.trigger == "undo" else found.workflow
+    recipe = recipes.get(name or "")
+    plan = to_plan(recipe, found.slots, run.platform.agents) if recipe is not None else await _planned(run, found, recipes)
+    if plan is None:
+        return False
+    fact = TaskPlanned(
+        understanding=found.model_dump(mode="json") | {"text": intent_text(run)},
+        plan=plan.model_dump(mode="json"),
+        estimate=estimate(run, plan, found),
+    )
+    subject = found.slots.get("client") or run.subject
+    await run.claim(lambda _: [run.event(fact, key=f"task.planned/{run.task}", subject=subject)])
+    return True
+
+
+# -- goals without a recipe
+
+
+async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe]) -> Plan | None:
+    """Ask the planner, validate, and send back what does not hold, a few times; then it is the operator's."""
+    step = Step(
+        id="plan", agent="planner", agent_version=run.platform.agents["planner"].manifest.version, at_most=MOST_ROUNDS,
+        inputs={
+            "goal": found.goal, "language": found.language, "slots": found.slots, "agents": catalogue(run),
+        },
+    )  # fmt: skip
+    choices = tuple(sorted(set(recipes) - set(HIDDEN)))
+    if tier_of(run, step, run.platform.agents["planner"]) == "offline":
+        raise Question("workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices)
+    await run_step(run, step)
+    if run.state.step("plan").status != "completed":
+        return None
+    try:
+        return validated(run, run.output("plan") or {}, found)
+    except (ValidationError, AgentOSError) as error:
+        raise Question("workflow", f"The plan that was made does not hold ({first_of(error)}). Which is it?", choices) from None
+
+
+def validated(run: TaskRun, output: dict[str, Any], found: Understanding) -> Plan:
+    """The planner's steps as a plan: checked against the manifests, with one effects step for all proposals at its end."""
+    agents = run.platform.agents
+    steps = []
+    for raw in output.get("steps", []):
+        if raw.get("agent") not in agents or raw.get("agent") == "planner":
+            raise WorkspaceError(f"there is no agent {raw.get('agent')!r}")
+        version = agents[raw["agent"]].manifest.version
+        chosen = {"id": raw["id"], "agent": raw["agent"], "inputs": raw["inputs"], "needs": raw["needs"]}
+        steps.append(Step.model_validate(chosen | {"agent_version": version}))
+    proposing = tuple(step.id for step in steps if agents[step.agent].manifest.effects)
+    if proposing:
+        steps.append(Step(id="deliver", kind="effects", needs=proposing, inputs={"from": list(proposing)}))
+    plan = Plan(workflow="planned", title=found.goal, steps=tuple(steps))
+    check_inputs(plan, agents)
+    return plan
+
+
+def catalogue(run: TaskRun) -> list[dict[str, Any]]:
+    """What the planner may plan with."""
+    return [
+        {
+            "role": role,
+            "outcome": module.manifest.outcome,
+            "request_schema": module.Request.model_json_schema(),
+            "result_fields": sorted(module.Result.model_fields),  # type: ignore[attr-defined]
+        }
+        for role, module in sorted(run.platform.agents.items())
+        if role != "planner"
+    ]
+
+
+def first_of(error: Exception) -> str:
+    return error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+
+
+# -- estimate and knobs
+
+
+def estimate(run: TaskRun, plan: Plan, found: Understanding) -> dict[str, Any]:
+    """How the task will be run, and what that takes: tier, parallelism, lane; cost, minutes, interruptions.
+
+    A tight deadline pays for speed (large tier, all branches at once); a loose one, or a small budget, saves (small tier,
+    one after the other, the overnight lane). Minutes come from what the same workflow took before; None before the first.
+    """
+    tight, loose = _tight(run, found), _loose(run, found)
+    tier = "large" if tight else "small" if loose else None
+    cost = _cost(run, plan, tier)
+    budget = run.state.budget
+    if budget and cost is not None and tier != "small" and Decimal(cost["amount"]) > Decimal(budget["amount"]):
+        tier = "small"
+        cost = _cost(run, plan, tier)
+    return {
+        "tier": tier,
+        "parallel": 8 if tight else 1 if loose else 4,
+        "lane": "overnight" if loose else "now",
+        "cost": cost,
+        "minutes": _minutes(run, plan),
+        "interruptions": sum(step.kind == "effects" for step in plan.steps),
+    }
+
+
+def _tight(run: TaskRun, found: Understanding) -> bool:
+    return found.urgency == "high" or (run.state.by is not None and run.state.by - run.now() <= TIGHT)
+
+
+def _loose(run: TaskRun, found: Understanding) -> bool:
+    if _tight(run, found) or run.state.by is None:
+        return False
+    hours = run.platform.workspace.configuration.hours
+    start = night(run.now(), zone_of(run), (hours.overnight_from, hours.overnight_to)) or run.now()
+    return run.state.by >= start + timedelta(hours=8)
+
+
+def lane_opens(run: TaskRun) -> datetime | None:
+    """When model work of this task may begin: None is now, because it is night, not that lane, or the deadline presses."""
+    if (run.state.estimate or {}).get("lane") != "overnight":
+        return None
+    hours = run.platform.workspace.configuration.hours
+    start = night(run.now(), zone_of(run), (hours.overnight_from, hours.overnight_to))
+    return None if start is None or (run.state.by is not None and run.state.by <= start) else start
+
+
+def _cost(run: TaskRun, plan: Plan, tier: str | None) -> dict[str, str] | None:
+    """The most that one middling call for each model step costs. Offline and local work cost 0; None: no price is known."""
+    total, currency = Decimal(0), "USD"
+    for step in plan.steps:
+        agent = run.platform.agents.get(step.agent)
+        if agent is None or agent.manifest.tier in ("none", "offline"):
+            continue
+        chosen = tier_of(run, step.model_copy(update={"tier": step.tier or tier}), agent)
+        if chosen not in ("small", "large", "local"):
+            continue
+        request = ModelRequest(
+            tier=chosen, system="", prompt="x" * TYPICAL_PROMPT, max_tokens=TYPICAL_ANSWER  # type: ignore[arg-type]
+        )
+        try:
+            cost = run.platform.models.estimate(request).cost
+        except AgentOSError:
+            return None
+        total, currency = total + cost.amount, cost.currency
+    return {"amount": str(total), "currency": currency}
+
+
+def _minutes(run: TaskRun, plan: Plan) -> float | None:
+    taken = [
+        record.data["actual"]["minutes"]
+        for record in run.platform.log.read(types=("task.completed",))
+        if not record.forgotten and record.data["actual"].get("workflow") == plan.workflow
+    ]
+    return median(taken[-20:]) if taken else None

@@ -1,0 +1,160 @@
+"""After every pass: did something fail for good, is everything done, or what does the task wait for?
+
+Done is believed only with receipts; what failed for good is unwound in reverse, durably, once; everything else parks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentos.errors import Permanent
+from agentos.events.types import ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
+from agentos.tasks.cards import request, spent
+from agentos.tasks.effects_step import perform
+from agentos.tasks.items import is_undone, receipt_of, started_of, undo_item
+from agentos.tasks.plan import Step
+from agentos.tasks.run import TaskRun
+from agentos.tasks.signals import Until
+from graphs.merging import Contradiction, merged_outcome
+
+UNWIND = Step(id="unwind", kind="effects")
+
+
+async def settle(run: TaskRun) -> bool:
+    """Close, or record why the task is parked. True when this worker has nothing more to do."""
+    failed = [id for id, step in run.state.steps.items() if step.status == "failed" and not _asks(run, id)]
+    if failed:
+        return await _unwind(run, failed[0])
+    if all(run.state.step(step.id).status == "completed" for step in run.plan.steps):
+        return await _complete(run)
+    why = _waiting(run)
+    if not why:
+        return False
+    await park(run, why)
+    return True
+
+
+async def park(run: TaskRun, why: list[dict[str, Any]]) -> None:
+    """Record what the task waits for; the same wait is recorded once."""
+    if run.state.status == "parked" and run.state.parked == why:
+        return
+    await run.record(run.event(TaskParked(why=why)))
+
+
+def _asks(run: TaskRun, step: str) -> bool:
+    return any(card.step == step for card in run.state.open_cards())
+
+
+def _waiting(run: TaskRun) -> list[dict[str, Any]]:
+    why: list[dict[str, Any]] = []
+    for card in run.state.open_cards():
+        kind = "approval" if card.kind in ("effects", "budget") else card.kind
+        why.append({"kind": kind, "on": card.id, "until": None, "why": card.title})
+    for id, until in run.waiting.items():
+        why.append({"kind": "until", "on": id, "until": until.at.isoformat(), "why": until.why})
+    for id, step in run.state.steps.items():
+        if step.status == "waiting" and step.retry_at is not None and id not in run.waiting:
+            text = step.reasons[0] if step.reasons else step.code
+            why.append({"kind": "backoff", "on": id, "until": step.retry_at.isoformat(), "why": text})
+    return why
+
+
+# -- the good end
+
+
+async def _complete(run: TaskRun) -> bool:
+    try:
+        outcome = {} if run.ignore_merge else merged_outcome(run)
+    except Contradiction as error:
+        return await _contradicted(run, error)
+    missing = [e.data["title"] for e in run.state.effects.values() if not run.state.rehearsal and not e.is_done]
+    if missing:  # "done" without a receipt is not done
+        run.state.failing = f"no receipt for {missing[0]}"
+        return await _unwind(run, run.plan.steps[-1].id)
+    actual = _actual(run) | {"outcome": outcome}
+    fact = TaskCompleted(summary=_summary(run), actual=actual)
+    await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+    return True
+
+
+async def _contradicted(run: TaskRun, error: Contradiction) -> bool:
+    """Parallel steps disagree: the operator decides, never who wrote last."""
+    last = run.plan.steps[-1].id
+    if run.state.step(last).answers.get("decision") == "accept":
+        run.ignore_merge = True
+        return await _complete(run)
+    title = f"Parallel steps contradict each other on {error.field}"
+    reasons = [{"code": "merge.contradiction", "text": str(error)}]
+    await request(run, last, kind="failure", title=title, reasons=reasons, choices=("accept", "cancel"))
+    await park(run, _waiting(run))
+    return True
+
+
+def _summary(run: TaskRun) -> str:
+    if run.state.rehearsal:
+        return f"{run.plan.title}: rehearsed, nothing was done outside"
+    refs = [f"{e.data['title']} ({(e.receipt or {}).get('ref', '')[:40]})" for e in run.state.effects.values() if e.is_done]
+    return f"{run.plan.title}: " + "; ".join(refs) if refs else run.plan.title
+
+
+def _actual(run: TaskRun) -> dict[str, Any]:
+    state = run.state
+    opened = state.opened_at or run.now()
+    return {
+        "workflow": run.plan.workflow,
+        "cost": spent(run),
+        "tokens": state.tokens,
+        "model_calls": state.model_calls,
+        "minutes": round((run.now() - opened).total_seconds() / 60, 2),
+        "interruptions": len(state.cards),
+    }
+
+
+# -- the bad end
+
+
+async def _unwind(run: TaskRun, failed: str) -> bool:
+    """Take back, newest first, what was done; then close the task as failed, saying what was taken back and what stands."""
+    step = run.state.step(failed)
+    why = run.state.failing or "; ".join(step.reasons) or step.code or "it failed"
+    unwound: list[str] = []
+    stands: list[str] = []
+    left = _answer(run) == "leave"
+    for effect in sorted(run.state.effects.values(), key=lambda e: e.seq, reverse=True):
+        if effect.data.get("undoes") or receipt_of(run.platform.log, effect.key) is None:
+            continue
+        if is_undone(run.platform.log, effect.key):
+            unwound.append(effect.data["title"])
+        elif left or not await _undo(run, effect.key):
+            if not left and _busy(run):
+                await park(run, _waiting(run))
+                return True
+            stands.append(effect.data["title"])
+        else:
+            unwound.append(effect.data["title"])
+    events = [run.event(TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands), key=f"task.closed/{run.task}")]
+    for card in run.state.open_cards():
+        events.append(run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}"))
+    await run.record(*events)
+    return True
+
+
+async def _undo(run: TaskRun, key: str) -> bool:
+    """True when undone; False when nothing can undo it, or it has to wait (`_busy`)."""
+    if started_of(run.platform.log, key) is None or _busy(run):
+        return False
+    try:
+        return await perform(run, UNWIND, undo_item(run, key), "unwind")
+    except Permanent:
+        return False
+    except Until as until:
+        run.waiting[UNWIND.id] = until
+        return False
+
+
+def _busy(run: TaskRun) -> bool:
+    return UNWIND.id in run.waiting or any(card.step == UNWIND.id for card in run.state.open_cards())
+
+
+def _answer(run: TaskRun) -> str | None:
+    return run.state.step(UNWIND.id).answers.get("decision") if UNWIND.id in run.state.steps else None
