@@ -1,7 +1,7 @@
 """Fills `.venv`: `python3 tools/venv.py runtime` or `dev`. Standard library only, since nothing is installed yet.
 
-uv does it in seconds and is itself pinned in requirements-uv.lock; where it has no wheel or can't reach the mirror, pip does
-the same. Both check every hash. pip's own variables count for uv too, so that a machine is configured once.
+uv does it in seconds and is itself pinned in requirements-uv.lock; where it has no wheel or can't reach the mirror, pip
+does the same. Both check every hash. pip's variables count for uv too, so that a machine is configured once.
 """
 
 from __future__ import annotations
