@@ -1,0 +1,36 @@
+"""Our package names are common words: these tests hold that ours are the ones imported, and that they stay light."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("agentos", "agents", "graphs", "agentos_assets", "desk")
+HEAVY = ("dagster", "great_expectations", "langchain_openai", "langgraph", "pandas", "polars", "weaviate")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_imported_package_is_ours(name: str) -> None:
+    origin = importlib.import_module(name).__file__
+    assert origin is not None
+    assert Path(origin) == ROOT / name / "__init__.py"
+
+
+def test_no_other_distribution_brings_a_package_of_our_names() -> None:
+    for name in PACKAGES:
+        owners = set(metadata.packages_distributions().get(name, ()))
+        assert owners <= {"agentos-solo"}, f"{owners} also install a package {name}"
+
+
+def test_importing_the_kernel_and_the_agents_stays_light() -> None:
+    modules = [f"agentos.{path.stem}" for path in (ROOT / "agentos").glob("*.py") if path.stem != "__init__"]
+    modules += [f"agents.{path.stem}" for path in (ROOT / "agents").glob("*.py") if path.stem != "__init__"]
+    code = f"import sys, {', '.join(modules)}\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == ""
