@@ -60,10 +60,9 @@ def gave_up(failed: list[Failed], tab: Tab) -> ModelTransient:
 
 
 def rejected(verdict: Rejected, candidate: Candidate, tab: Tab) -> ModelAnswerError:
-    hints = {
-        "model.schema": f'A server without JSON schemas wants structured = "prompt" {_where(candidate)}.',
-        "model.truncated": f"Raise max_output_tokens {_where(candidate)}, or ask for less.",
-    }
+    hints = {"model.truncated": f"Raise max_output_tokens {_where(candidate)}, or ask for less."}
+    if candidate.endpoint.structured == "json_schema":
+        hints["model.schema"] = f'A server without JSON schemas wants structured = "prompt" {_where(candidate)}.'
     return ModelAnswerError(
         f"The model {candidate.endpoint.model} at {candidate.label} {_SENTENCES[verdict.code]}.",
         code=verdict.code,

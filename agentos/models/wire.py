@@ -60,7 +60,7 @@ async def ask(endpoint: ModelEndpoint, key: str, exchange: Exchange, *, now: dat
     except openai.APIStatusError as error:
         return _status(error, key, now)
     except openai.APIConnectionError as error:
-        return Failure("unsent" if isinstance(error.__cause__, _NEVER_SENT) else "lost")
+        return Failure("unsent" if _never_sent(error) else "lost")
     except (openai.OpenAIError, _GarbledError, ValueError, TypeError, KeyError, AttributeError):
         # A body that is JSON but no chat completion breaks the libraries in any of these ways.
         return Failure("garbled")
@@ -172,6 +172,15 @@ def _usage(raw: object) -> Usage | None:
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     cached = min(max(cached, 0), given) if isinstance(cached, int) else 0
     return Usage(input_tokens=given, output_tokens=made, cached_input_tokens=cached)
+
+
+def _never_sent(error: BaseException | None) -> bool:
+    """openai wraps what httpx2 raised, and langchain wraps that."""
+    while error is not None:
+        if isinstance(error, _NEVER_SENT):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _status(error: openai.APIStatusError, key: str, now: datetime) -> Failure:
