@@ -15,12 +15,16 @@ from typing import Any
 import pytest
 
 from agentos.clock import FixedClock
+from agentos.effects.invoice import InvoiceSystem
+from agentos.effects.ledger import LedgerSystem
 from agentos.effects.mail import MailSystem
-from agentos.effects.port import Absent, Found, Receipt, System, effect_key
+from agentos.effects.port import Absent, Found, Proposal, Receipt, System, effect_key
 from agentos.effects.site import SiteSystem
 from agentos.errors import Permanent
+from agentos.tasks.items import filled
 from agentos.workspace.model import MailSettings, SiteSettings
 from tests.fakes.effects import FakeSystem
+from tests.fakes.invoices import payload as invoice_payload
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Case:
     """A system, and a verb with the payload to try it on. `other` is a second payload for another key.
 
     `reopen` makes a second instance on the same outside, as another process would have it.
+    `again` is the payload of the next generation, where what is assigned last (a number) is another then.
     `gone_after_undo`: whether the thing itself disappears (a post) or stays beside its reversal (an invoice).
     """
 
@@ -37,6 +42,7 @@ class Case:
     other: dict[str, Any]
     reopen: Callable[[], System]
     gone_after_undo: bool = True
+    again: dict[str, Any] | None = None
 
     def key(self, slot: str = "task-1/step") -> str:
         return effect_key(self.system.account, self.verb, slot)
@@ -63,12 +69,38 @@ def mail(folder: Path) -> Case:
     return Case(make(), "send", payload, payload | {"subject": "Invoice 2026-0002"}, make, gone_after_undo=False)
 
 
+def invoice(folder: Path) -> Case:
+    def make() -> System:
+        return InvoiceSystem(folder)
+
+    first, other, again = (invoice_payload(number=f"2026-000{n}") for n in (1, 2, 3))
+    return Case(make(), "issue", first, other, make, gone_after_undo=False, again=again)
+
+
+def ledger(folder: Path) -> Case:
+    payload = {
+        "date": "2026-11-23", "invoice": "2026-0042", "client": "acme-studio", "narration": "Blog post",
+        "net": "1200.00", "vat": "228.00", "gross": "1428.00", "currency": "EUR",
+    }  # fmt: skip
+    other = payload | {"invoice": "2026-0043"}
+    return Case(LedgerSystem(folder), "book", payload, other, lambda: LedgerSystem(folder), gone_after_undo=False)
+
+
 def fake(folder: Path) -> Case:
     system = FakeSystem()
     return Case(system, "act", {"what": "one"}, {"what": "two"}, lambda: system)
 
 
-CASES = [site, mail, fake]
+CASES = [site, mail, invoice, ledger, fake]
+
+
+ASSIGNED = {"today": "2026-12-01", "series:credit_note": "CN-2026-0001"}
+
+
+def complete(proposal: Proposal) -> dict[str, Any]:
+    """The payload as the coordinator would fill it in when the effect starts."""
+    values = {name: ASSIGNED[source] for name, source in proposal.assigned.items()}
+    return filled(proposal.payload, values, proposal.fill)
 
 
 @pytest.fixture(params=CASES, ids=lambda make: make.__name__)
@@ -139,10 +171,11 @@ def test_the_undoing_is_done_once_found_and_leaves_the_deed_on_record(case: Case
     if proposal is None:
         pytest.skip("final")
     key = effect_key(case.system.account, proposal.verb, proposal.slot)
-    assert case.system.find(proposal.verb, proposal.payload, key) == Absent()
-    undone = case.system.do(proposal.verb, proposal.payload, key)
-    assert case.system.do(proposal.verb, proposal.payload, key) == undone
-    assert case.reopen().find(proposal.verb, proposal.payload, key) == Found(undone)
+    payload = complete(proposal)
+    assert case.system.find(proposal.verb, payload, key) == Absent()
+    undone = case.system.do(proposal.verb, payload, key)
+    assert case.system.do(proposal.verb, payload, key) == undone
+    assert case.reopen().find(proposal.verb, payload, key) == Found(undone)
     assert case.system.find(case.verb, case.payload, case.key()) == Found(receipt)
     before = list(case.system.observe())
     assert case.system.do(case.verb, case.payload, case.key()) == receipt
@@ -156,11 +189,12 @@ def test_it_can_be_done_again_after_an_undo_under_the_next_generation(case: Case
     if proposal is None:
         pytest.skip("final")
     key = effect_key(case.system.account, proposal.verb, proposal.slot)
-    case.system.do(proposal.verb, proposal.payload, key)
-    again = case.system.do(case.verb, case.payload, f"{case.key()}#2")
+    case.system.do(proposal.verb, complete(proposal), key)
+    payload = case.again or case.payload
+    again = case.system.do(case.verb, payload, f"{case.key()}#2")
     assert again.ref != receipt.ref
     assert f"{case.key()}#2" in case.observed_keys()
-    second = case.system.undo(case.verb, case.payload, again)
+    second = case.system.undo(case.verb, payload, again)
     assert second is not None
     assert (second.slot, second.payload) != (proposal.slot, proposal.payload)
 

@@ -77,8 +77,10 @@ def fill(proposal: Proposal, receipts: dict[str, Receipt], assigned: dict[str, s
 async def test_the_proposals_can_be_done_one_after_the_other(tmp_path: Path) -> None:
     result = await propose()
     assert [(p.system, p.verb, p.slot, p.after) for p in result.proposals] == [
-        ("invoice", "issue", "invoice", ()), ("ledger", "book", "ledger", ("invoice",)), ("mail", "send", "mail", ("ledger",)),
-    ]  # fmt: skip
+        ("invoice", "issue", "invoice", ()),
+        ("ledger", "book", "ledger", ("invoice",)),
+        ("mail", "send", "mail", ("ledger",)),
+    ]
     invoice, ledger, mail = result.proposals
     issued = InvoiceSystem(tmp_path).do("issue", fill(invoice, {}, {"number": "2026-0001", "date": "2026-11-25"}), "k1")
     receipts = {"invoice": issued}
@@ -103,7 +105,9 @@ async def test_a_plain_case_raises_no_doubt_and_shows_its_amounts() -> None:
     assert (str(amounts.net), str(amounts.vat), str(amounts.gross)) == ("1,200.00 EUR", "228.00 EUR", "1,428.00 EUR")
 
 
-@pytest.mark.parametrize(("basis", "habit", "gross"), [("gross", "net", "1200.00"), (None, "gross", "1200.00"), (None, "net", "1428.00")])
+@pytest.mark.parametrize(
+    ("basis", "habit", "gross"), [("gross", "net", "1200.00"), (None, "gross", "1200.00"), (None, "net", "1428.00")]
+)
 async def test_a_bare_amount_means_what_the_business_says(basis: str | None, habit: str, gross: str) -> None:
     result = await propose({"amounts": habit}, amount=AMOUNT | {"basis": basis})
     assert result.proposals[1].payload["gross"] == gross
@@ -174,7 +178,8 @@ VATS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"small_business": True, "vat_rate": None}, {}, {"category": "E", "reason": "§ 19 UStG"}),
     ({}, {"vat": "exempt", "exemption_reason": "VATEX-EU-132-1I Education"},
      {"category": "E", "code": "VATEX-EU-132-1I", "reason": "Education"}),
-    ({}, {"vat": "reverse_charge", "vat_id": "FR12345678901"}, {"category": "AE", "code": "VATEX-EU-AE", "reason": "Reverse charge"}),
+    ({}, {"vat": "reverse_charge", "vat_id": "FR12345678901"},
+     {"category": "AE", "code": "VATEX-EU-AE", "reason": "Reverse charge"}),
     ({}, {"vat": "outside_scope"}, {"category": "O", "code": "VATEX-EU-O", "reason": "Outside the scope"}),
     ({"small_business": True}, {"vat": "outside_scope"}, {"category": "O"}),
 ]  # fmt: skip

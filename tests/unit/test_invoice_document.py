@@ -61,11 +61,17 @@ def test_instalments_add_up_to_the_gross(amount: Decimal, weights: list[int], cu
 )
 def test_the_vignette_s_amount(basis: str, net: str, vat: str, gross: str) -> None:
     amounts = build(parse(payload(basis=basis))).amounts
-    assert (amounts.net.amount, amounts.vat.amount, amounts.gross.amount) == (Decimal(net), Decimal(vat), Decimal(gross))
+    assert (amounts.net.amount, amounts.vat.amount, amounts.gross.amount) == (
+        Decimal(net),
+        Decimal(vat),
+        Decimal(gross),
+    )
 
 
 def test_half_a_cent_of_vat_goes_up() -> None:
-    document = build(parse(payload(lines=[{"description": "Tip", "unit_price": "0.50"}], vat={"category": "S", "rate": "7"})))
+    document = build(
+        parse(payload(lines=[{"description": "Tip", "unit_price": "0.50"}], vat={"category": "S", "rate": "7"}))
+    )
     assert document.amounts.vat.amount == Decimal("0.04")
 
 
@@ -115,7 +121,17 @@ def test_a_text_that_is_not_of_the_pattern_holds_no_number() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["{year}", "INV", "{number.__class__}", "{number!r}", "{number:>{year}}", "{0}", "{number", "{day}-{number}", "{number:x}"],
+    [
+        "{year}",
+        "INV",
+        "{number.__class__}",
+        "{number!r}",
+        "{number:>{year}}",
+        "{0}",
+        "{number",
+        "{day}-{number}",
+        "{number:x}",
+    ],
 )
 def test_a_pattern_that_can_t_number_invoices_is_refused(pattern: str) -> None:
     with pytest.raises(WorkspaceError, match=r"agentos\.toml"):

@@ -37,7 +37,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "vat": {"category": "AE", "code": "VATEX-EU-AE", "reason": "Reverse charge"},
         "buyer": BUYER | {"vat_id": "FR12345678901"},
     },
-    "outside": {"vat": {"category": "O", "code": "VATEX-EU-O", "reason": "Outside the scope of VAT."}, "currency": "USD"},
+    "outside": {
+        "vat": {"category": "O", "code": "VATEX-EU-O", "reason": "Outside the scope of VAT."},
+        "currency": "USD",
+    },
     "credit note": {"number": "CN-2026-0001", "cancels": {"number": "2026-0042", "issued_on": "2026-11-20"}},
     "yen": {"currency": "JPY"},
 }
@@ -115,7 +118,8 @@ def test_a_german_invoice_is_german_and_lists_its_instalments() -> None:
 
 def test_the_same_document_gives_the_same_bytes_in_another_process() -> None:
     code = (
-        "import sys; from agentos.effects.invoice import build, parse, render_pdf; from tests.fakes.invoices import payload;"
+        "import sys; from agentos.effects.invoice import build, parse, render_pdf;"
+        "from tests.fakes.invoices import payload;"
         "sys.stdout.buffer.write(render_pdf(build(parse(payload()))))"
     )
     here = os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "PYTHONPATH": os.getcwd()}
@@ -146,7 +150,7 @@ def _font_descriptors(reader: PdfReader) -> list[Any]:
 
 def test_what_looks_like_markup_is_printed_as_it_was_written() -> None:
     nasty = '#sys.version *bold* $x^2$ @ref <label> \\ `raw` [x] // "quoted" #pagebreak()'
-    buyer = BUYER | {"name": "#import \"x\": * & <Söhne> $ \\", "contact": None}
+    buyer = BUYER | {"name": '#import "x": * & <Söhne> $ \\', "contact": None}
     shown = document(lines=[{"description": nasty, "unit_price": "5"}], buyer=buyer)
     text = text_of(render_pdf(shown))
     assert nasty in text

@@ -214,7 +214,9 @@ def test_bean_check_is_content_with_any_invoices(drawn: list[dict[str, Any]]) ->
             total += one["net"] + vat
             amounts = {"net": str(one["net"]), "vat": str(vat), "gross": str(one["net"] + vat)}
             texts = {name: one[name] for name in ("client", "payee", "narration")}
-            system.do("book", entry(invoice=f"n-{number}", date=f"{one['year']}-06-01", **amounts, **texts), f"key-{number}")
+            system.do(
+                "book", entry(invoice=f"n-{number}", date=f"{one['year']}-06-01", **amounts, **texts), f"key-{number}"
+            )
         assert check(Path(folder)) == ""
         sums = balances(Path(folder))
         assert sum((v for k, v in sums.items() if k.startswith("Assets:")), Decimal(0)) == total
