@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -89,7 +89,8 @@ def _syntax(message: str, text: str) -> tuple[str, int]:
 
 
 def validate(model: type[M], data: dict[str, Any], text: str, where: str) -> M:
-    """The typed value, or a WorkspaceError that names the line of the first thing wrong, what was expected, and how many
+    """The typed value, or a WorkspaceError that names the line of the first thing wrong, what was expected, and how
+    many
     more there are. Values are never quoted: a key pasted into the wrong line must not end in a log."""
     try:
         return model.model_validate(data)
@@ -122,16 +123,23 @@ def _explain(model: type[BaseModel], key: Key, kind: str, message: str) -> tuple
         return f"{name} is missing.", f"Add a line: {key[-1]} = ..."
     description = _description(model, key)
     said = message.removeprefix("Value error, ")
-    return f"{name}: {said[0].lower()}{said[1:]}.", f"Expected: {description}." if description else ""
+    return (
+        f"{name}: {said[0].lower()}{said[1:]}.",
+        f"Expected: {description}." if description else "Mend that line, then check with: agentos doctor",
+    )
 
 
 def _model_at(model: type[BaseModel], key: Key) -> type[BaseModel] | None:
+    """The model in which the last part of `key` would be a field; the free names of a table (dict) are passed over."""
     current: type[BaseModel] | None = model
+    free = False
     for part in key:
-        if isinstance(part, int) or current is None:
+        if isinstance(part, int) or current is None or free:
+            free = False
             continue
         field = current.model_fields.get(part)
         current = next(iter(_models(field.annotation)), None) if field else None
+        free = field is not None and get_origin(field.annotation) is dict
     return current
 
 

@@ -17,7 +17,7 @@ CHOICE = re.compile(r"\bOR\b")
 
 def pinned() -> list[str]:
     lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
-    return [match[1] for line in lines if (match := re.match(r"([a-z0-9._-]+)==", line))]
+    return [match[1] for line in lines if (match := re.match(r"([a-z0-9._-]+)(\[.*\])?==", line))]
 
 
 def licences(distribution: metadata.Distribution) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_build_tools_and_locks_name_no_address() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         text = lock.read_text("utf-8")
         assert "://" not in text, lock.name
-        pins = re.findall(r"^[a-z0-9._-]+==[^\n]*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.M)
+        pins = re.findall(r"^[a-z0-9._-]+(?:\[.*\])?==[^\n]*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.M)
         assert len(pins) == len(re.findall(r"^[a-z0-9]", text, re.M)), f"{lock.name} has a line without a hash"
 
 

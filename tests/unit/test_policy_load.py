@@ -41,10 +41,10 @@ def test_an_amount_without_quotes_is_read_exactly() -> None:
 @pytest.mark.parametrize(
     ("text", "where", "says"),
     [
-        ('currency = "EUR"\nmin_confidence = ', "policy.toml:2", "not TOML"),
+        ('currency = "EUR"\nmin_confidence = ', "policy.toml:2", "not valid TOML"),
         ('currency = "euro"', "policy.toml:1", "currency"),
         ('\n[actions."invoice.issue"]\nautonomy = "alow"\n', "policy.toml:3", "'allow', 'ask' or 'refuse'"),
-        ('[actions."invoice.issue"]\nbelow = "5"\n', "policy.toml:1", "field required"),
+        ('[actions."invoice.issue"]\nbelow = "5"\n', "policy.toml:1", "autonomy is missing"),
         ('[actions."invoice.issue"] # mine\nautonomy = "ask"\nbellow = "5"\n', "policy.toml:3", "is not a setting"),
         ('[actions."invoice.issue"]\nautonomy = "ask"\nbelow = "-5"\n', "policy.toml:3", "greater than or equal to 0"),
         ('[actions."invoice.issue"]\nautonomy = "ask"\nbelow = "NaN"\n', "policy.toml:3", "finite number"),
@@ -61,3 +61,8 @@ def test_what_is_wrong_is_named_with_file_and_line(text: str, where: str, says: 
     assert caught.value.where == where
     assert says in caught.value.message
     assert caught.value.hint
+
+
+def test_a_misspelt_setting_is_answered_with_the_right_one() -> None:
+    with pytest.raises(WorkspaceError, match=r"Did you mean below\?"):
+        parse_policy('[actions."invoice.issue"]\nautonomy = "ask"\nbellow = "5"\n')
