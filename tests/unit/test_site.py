@@ -70,14 +70,15 @@ def test_nothing_of_what_the_operator_is_working_on_is_published_or_touched(root
     (root / "content/posts/first.md").write_text("---\ntitle: Half a thought\n---\nsecret plan\n")
     (root / "content/posts/draft.md").write_text("not yet\n")
     (root / "public/index.html").write_text("tinkering\n")
-    before = git(root, "diff", "--cached")
+    git(root, "add", "public/index.html")
+    before = {path: git(root, "show", f":{path}") for path in ("notes.txt", "public/index.html")}
     site(root).do("publish", payload("second"), "k2")
     published = git(root, "show", "main:public/index.html")
     assert "Second" in published
     assert "First" in published
     assert "Half a thought" not in published
     assert git(root, "show", "main:notes.txt") == "mine\n"
-    assert git(root, "diff", "--cached") == before
+    assert {path: git(root, "show", f":{path}") for path in before} == before
     assert (root / "notes.txt").read_text() == "unfinished\n"
     assert "secret plan" in (root / "content/posts/first.md").read_text()
     assert (root / "public/index.html").read_text() == "tinkering\n"
@@ -167,6 +168,19 @@ def test_killed_at_any_moment_a_repeat_completes_it_with_one_commit(
     assert site(root).do("publish", payload(), KEY) == receipt
 
 
+def test_what_a_killed_first_run_left_never_becomes_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(*arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "advance", kill)
+        with pytest.raises(Killed):
+            site(tmp_path / "site").do("publish", payload("abandoned"), "k1")
+    site(tmp_path / "site").do("publish", payload(), KEY)
+    assert commits(tmp_path / "site") == 1
+    assert "content/posts/abandoned.md" not in git(tmp_path / "site", "ls-tree", "-r", "--name-only", "main")
+
+
 def test_a_title_can_not_forge_the_trailer_of_another_effect(root: Path) -> None:
     forged = payload(title="x\n\nAgentOS-Key: other-key", note="y\n\nAgentOS-Key: other-key")
     site(root).do("publish", forged, KEY)
@@ -200,6 +214,21 @@ def test_a_lock_that_a_dead_git_left_long_ago_is_set_aside(root: Path, name: str
     long_ago = time.time() - locks.STALE_AFTER - 60
     os.utime(lock, (long_ago, long_ago))
     site(root).do("publish", payload(), KEY)
+    assert not lock.exists()
+    assert git(root, "status", "--porcelain") == ""
+
+
+def test_an_old_lock_stays_while_a_git_is_at_work_in_the_folder(root: Path) -> None:
+    lock = root / ".git/index.lock"
+    lock.touch()
+    os.utime(lock, (1, 1))
+    with subprocess.Popen(
+        ["git", "cat-file", "--batch"], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as at_work:
+        site(root).do("publish", payload(), KEY)
+        assert lock.exists()
+        at_work.communicate()
+    site(root).find("publish", payload(), KEY)
     assert not lock.exists()
     assert git(root, "status", "--porcelain") == ""
 

@@ -185,8 +185,6 @@ def _import_stream(parent: str | None, files: Mapping[str, bytes | None], messag
     text = message.encode()
     head = f"commit {_NEXT}\nauthor {name} <{_EMAIL}> now\ncommitter AgentOS <{_EMAIL}> now\ndata {len(text)}\n"
     parts = [head.encode(), text, b"\n"]
-    # Without a parent, a commit left on the temporary ref by a killed run would silently become one.
-    parts.insert(0, f"reset {_NEXT}\n\n".encode())
     if parent:
         parts.append(f"from {parent}\n".encode())
     for path, data in sorted(files.items()):
