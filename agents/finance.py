@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentos.agent import Kit, Manifest, Question
-from agentos.effects.invoice import Document, Draft, Line, build, parties, render_pdf, vat_of
+from agentos.effects.invoice import Document, Draft, Line, build, parties, render_pdf, unusable, vat_of
 from agentos.effects.invoice.identity import answered, lacking
 from agentos.effects.port import Proposal
 from agentos.errors import Missing, Permanent
@@ -105,7 +105,10 @@ async def run(request: Request, kit: Kit) -> Result:
     _check_amount(request.amount)
     if gap := lacking(business, client):
         raise _question(gap)
-    draft = _draft(request, business, client, kit)
+    try:
+        draft = _draft(request, business, client, kit)
+    except ValidationError as error:
+        raise unusable(error) from error
     document = build(draft)
     # Typeset once for nothing, so that what can't be printed is known before anybody is asked to approve it.
     await asyncio.to_thread(render_pdf, document)

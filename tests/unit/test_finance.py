@@ -240,3 +240,8 @@ def test_a_wrong_digit_in_an_iban_is_noticed() -> None:
         text = list("DE89370400440532013000")
         text[position] = "1" if text[position] != "1" else "2"
         assert not iban_is_right("".join(text))
+
+
+async def test_a_megabyte_of_text_is_refused_in_a_sentence() -> None:
+    with pytest.raises(Permanent, match=r"description: .* 4000 characters"):
+        await propose(description="word " * 200_000)

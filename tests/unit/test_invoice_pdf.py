@@ -181,3 +181,9 @@ def test_any_text_makes_a_valid_e_invoice_or_is_refused(text: str, kind: str) ->
         pytest.fail(f"refused: {error}")
     (name,) = found(etree.fromstring(to_xml(made)), "//ram:SpecifiedTradeProduct/ram:Name")
     assert name.startswith("Work")
+
+
+def test_control_characters_in_an_address_do_not_reach_the_documents() -> None:
+    buyer = BUYER | {"address": {"street": "A\x00 1\n", "postcode": "1", "city": "B\x0bb", "country": "DE"}}
+    root = etree.fromstring(to_xml(document(buyer=buyer)))
+    assert found(root, "//ram:BuyerTradeParty//ram:LineOne") == ["A 1"]

@@ -3,7 +3,7 @@
 `document` computes, `cii` writes the XML, `typeset` the PDF, `numbering` formats numbers, `system` is the outside port.
 """
 
-from agentos.effects.invoice.document import Document, Draft, Line, Vat, build, parse, parties
+from agentos.effects.invoice.document import Document, Draft, Line, Vat, build, parse, parties, unusable
 from agentos.effects.invoice.numbering import check_pattern, format_number, parse_number
 from agentos.effects.invoice.system import InvoiceSystem
 from agentos.effects.invoice.taxation import vat_of
@@ -22,5 +22,6 @@ __all__ = [
     "parse_number",
     "parties",
     "render_pdf",
+    "unusable",
     "vat_of",
 ]

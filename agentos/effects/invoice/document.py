@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentos.effects.invoice.amounts import Basis, instalments, totals
 from agentos.effects.port import Amounts
@@ -26,7 +26,12 @@ def clean(value: object) -> object:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", kept)).strip()
 
 
-Text = Annotated[str, BeforeValidator(clean), Field(min_length=1)]
+def _clean_address(value: Address) -> Address:
+    return value.model_copy(update={name: clean(text) for name, text in value})
+
+
+Text = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=300)]
+Long = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=4000)]
 Number = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=40)]
 Category = Literal["S", "E", "AE", "O"]
 
@@ -40,7 +45,7 @@ class Party(Part):
 
     name: Text
     contact: Text | None = None
-    address: Address
+    address: Annotated[Address, AfterValidator(_clean_address)]
     email: Text | None = None
     phone: Text | None = None
     website: Text | None = None
@@ -59,7 +64,7 @@ class Account(Part):
 class Line(Part):
     """One line (BG-25). `unit` is a UN/ECE Recommendation 20 code: C62 piece, HUR hour, DAY day."""
 
-    description: Text
+    description: Long
     quantity: Decimal = Field(default=Decimal(1), gt=0)
     unit: str = Field(default="C62", pattern=r"^[A-Z0-9]{2,3}$")
     unit_price: Decimal = Field(description="on the draft's basis, net or gross")
@@ -133,9 +138,14 @@ def parse(payload: dict[str, Any]) -> Draft:
     try:
         return Draft.model_validate(payload)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Permanent(f"The invoice can't be made: {where}: {first['msg']}.", code="invoice.payload") from error
+        raise unusable(error) from error
+
+
+def unusable(error: ValidationError) -> Permanent:
+    """The first thing that is wrong, in a sentence: field and what was expected, never the value."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return Permanent(f"The invoice can't be made: {where}: {first['msg']}.", code="invoice.payload")
 
 
 def build(draft: Draft) -> Document:

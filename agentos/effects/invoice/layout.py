@@ -37,6 +37,7 @@ def view(document: Document) -> dict[str, Any]:
         ],
         "sender": " · ".join([seller.name, seller.address.street, f"{seller.address.postcode} {seller.address.city}"]),
         "address": _address(document),
+        "address_scale": 1.0 if sum(-(-len(line) // 45) for line in _address(document)) <= 6 else 0.72,
         "facts": _facts(document),
         "intro": _intro(document),
         "head": ["", words["item"], words["quantity"], words["price"], words["amount"]],

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentos.effects.durable import explained, only_writer
 from agentos.effects.invoice.cii import terms, to_xml
-from agentos.effects.invoice.document import Cancelled, Document, Draft, Number, build, parse
+from agentos.effects.invoice.document import Cancelled, Document, Draft, Number, build, parse, unusable
 from agentos.effects.invoice.store import Record, Store, untouched
 from agentos.effects.invoice.typeset import render_pdf
 from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
@@ -127,9 +127,7 @@ class InvoiceSystem:
         try:
             credit = Credit.model_validate(payload)
         except ValidationError as error:
-            raise Permanent(
-                f"The credit note can't be made: {error.errors()[0]['msg']}.", code="invoice.payload"
-            ) from error
+            raise unusable(error) from error
         number = credit.invoice.number
         original = next((r for r in self._store.records() if r.number == number and r.kind == "invoice"), None)
         if original is None or original.payload != _payload_digest(payload["invoice"]):
