@@ -30,9 +30,9 @@ def _clean_address(value: Address) -> Address:
     return value.model_copy(update={name: clean(text) for name, text in value})
 
 
-Text = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=300)]
-Long = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=4000)]
-Number = Annotated[str, BeforeValidator(clean), Field(min_length=1, max_length=40)]
+Text = Annotated[str, Field(min_length=1, max_length=300), BeforeValidator(clean)]
+Long = Annotated[str, Field(min_length=1, max_length=4000), BeforeValidator(clean)]
+Number = Annotated[str, Field(min_length=1, max_length=40), BeforeValidator(clean)]
 Category = Literal["S", "E", "AE", "O"]
 
 
