@@ -49,7 +49,7 @@ clean:  ## removes .venv, the demo workspace and caches
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # No address is written, so that every machine takes its own mirror; --universal, so that one lock serves every platform.
-LOCKED := --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .venv/.runtime: pyproject.toml requirements.lock requirements-build.lock requirements-uv.lock tools/venv.py
 	@echo "Setting up .venv (once; it takes a minute) ..."

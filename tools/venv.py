@@ -76,7 +76,9 @@ def install(kind: str, *, use_uv: bool) -> None:
     for step in steps:
         if use_uv and run([str(BIN / "uv"), "pip", "install", "--quiet", *step], check=False, more=uv_settings()) == 0:
             continue
-        run([str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *step])
+        # The locks name everything; pip, with hashes, stumbles over extras that it would resolve itself.
+        pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([*pip, *step, *(["--no-deps"] if "--no-deps" not in step else [])])
 
 
 def uv_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
