@@ -75,7 +75,10 @@ class Asked(BaseModel):
 
 
 class Request(BaseModel):
-    """`client` is the id of a client file; `topic` stands in for a missing `description`; `due` is an ISO date."""
+    """`client` is the id of a client file; `topic` stands in for a missing `description`; `due` is an ISO date.
+
+    `language` is the operator's and is for what she reads; what the client reads is in the client's or the business's.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,8 +116,9 @@ async def run(request: Request, kit: Kit) -> Result:
     # Typeset once for nothing, so that what can't be printed is known before anybody is asked to approve it.
     await asyncio.to_thread(render_pdf, document)
     reasons = _doubts(request, client)
+    titles = _words(request.language or business.language)
     return Result(
-        proposals=[_issue(document), _book(document), _mail(document, business)],
+        proposals=[_issue(document, titles), _book(document, titles), _mail(document, business, titles)],
         reasons=reasons,
         confidence=0.8 if reasons else 1.0,
     )
@@ -137,7 +141,7 @@ def _check_amount(asked: Asked) -> None:
 
 def _draft(request: Request, business: Business, client: Client, kit: Kit) -> Draft:
     """The draft as of today, under a number that only stands in: both are assigned when the invoice is issued."""
-    language = client.language or request.language or business.language
+    language = client.language or business.language
     sides = parties(business, client)
     if sides is None:
         raise Permanent("The invoice lacks an address or an account.", code="invoice.identity")
@@ -194,14 +198,14 @@ def _doubts(request: Request, client: Client) -> list[str]:
     return doubts
 
 
-def _issue(document: Document) -> Proposal:
+def _issue(document: Document, titles: dict[str, str]) -> Proposal:
     draft = document.draft
     payload = draft.model_dump(mode="json", exclude_none=True)
     return Proposal(
         system="invoice",
         verb="issue",
         slot="invoice",
-        title=_words(draft.language)["title"].format(client=draft.buyer.name, gross=document.amounts.gross),
+        title=titles["title"].format(client=draft.buyer.name, gross=document.amounts.gross),
         payload=payload | {"number": "⟦number⟧", "issued_on": "⟦date⟧"},
         subject=draft.client,
         amounts=document.amounts,
@@ -210,13 +214,13 @@ def _issue(document: Document) -> Proposal:
     )
 
 
-def _book(document: Document) -> Proposal:
+def _book(document: Document, titles: dict[str, str]) -> Proposal:
     draft, amounts = document.draft, document.amounts
     return Proposal(
         system="ledger",
         verb="book",
         slot="ledger",
-        title=_words(draft.language)["book"].format(client=draft.buyer.name, gross=amounts.gross),
+        title=titles["book"].format(client=draft.buyer.name, gross=amounts.gross),
         payload={
             "date": "⟦date⟧",
             "invoice": "⟦number⟧",
@@ -235,7 +239,7 @@ def _book(document: Document) -> Proposal:
     )
 
 
-def _mail(document: Document, business: Business) -> Proposal:
+def _mail(document: Document, business: Business, titles: dict[str, str]) -> Proposal:
     draft = document.draft
     words, to = _words(draft.language), draft.buyer.email or ""
     hello = words["hello"].format(name=_literal(draft.buyer.contact)) if draft.buyer.contact else words["hello_nobody"]
@@ -254,7 +258,7 @@ def _mail(document: Document, business: Business) -> Proposal:
         system="mail",
         verb="send",
         slot="mail",
-        title=words["mail"].format(to=to),
+        title=titles["mail"].format(to=to),
         payload=payload,
         subject=draft.client,
         to=to,

@@ -200,6 +200,13 @@ async def test_the_client_s_language_wins() -> None:
     result = await propose(client={"language": "de"}, language="en")
     assert result.proposals[2].payload["subject"] == "Rechnung ⟦number⟧ von Lena Brandt Text"
     assert result.proposals[0].payload["language"] == "de"
+    assert result.proposals[0].title == "Invoice Acme Studio GmbH: 1,428.00 EUR"
+
+
+async def test_the_operator_s_language_is_for_her_cards_only() -> None:
+    result = await propose(language="de")
+    assert result.proposals[0].title == "Rechnung an Acme Studio GmbH: 1,428.00 EUR"
+    assert result.proposals[2].payload["subject"].startswith("Invoice")
 
 
 async def test_a_due_date_that_has_passed_is_a_question_and_today_is_the_business_s_own() -> None:
