@@ -59,13 +59,15 @@ def key_of(endpoint: ModelEndpoint, environ: Mapping[str, str]) -> str | None:
 
 
 def allowed(settings: ModelSettings, tier: ModelTier, *, confidential: bool) -> list[tuple[str, ModelEndpoint]]:
-    """(tier, endpoint) in the order to ask. Confidential work goes to local endpoints of the tier, then of `local`.
-
-    One marked local without a `base_url` would be asked at api.openai.com: it is not taken at its word.
-    """
+    """(tier, endpoint) in the order to ask. Confidential work goes to local endpoints of the tier, then of `local`."""
     tiers = (tier, "local") if confidential and tier != "local" else (tier,)
     found = [(name, endpoint) for name in tiers for endpoint in getattr(settings, name)]
-    return [(n, e) for n, e in found if not confidential or (e.local and e.base_url)]
+    return [(n, e) for n, e in found if not confidential or on_own_machine(e)]
+
+
+def on_own_machine(endpoint: ModelEndpoint) -> bool:
+    """Marked local, and with an address: one without would be asked at api.openai.com, whatever its mark says."""
+    return endpoint.local and endpoint.base_url is not None
 
 
 def candidates(

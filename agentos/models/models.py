@@ -17,7 +17,7 @@ from dataclasses import replace
 from agentos.clock import Clock, SystemClock
 from agentos.models import answers
 from agentos.models.cache import Cache, cache_key
-from agentos.models.candidates import Candidate, allowed, candidates, key_of
+from agentos.models.candidates import Candidate, allowed, candidates, key_of, on_own_machine
 from agentos.models.errors import NOTHING
 from agentos.models.exchange import Exchange, Failure, Reply
 from agentos.models.failures import Failed, garbled, gave_up, refused, rejected
@@ -62,6 +62,10 @@ class Models:
     def available(self, tier: ModelTier, *, confidential: bool = False) -> bool:
         endpoints = allowed(self._settings, tier, confidential=confidential)
         return any(key_of(endpoint, self._environ) is not None for _, endpoint in endpoints)
+
+    def is_local(self, tier: ModelTier, *, confidential: bool = False) -> bool:
+        endpoints = allowed(self._settings, tier, confidential=confidential)
+        return bool(endpoints) and all(on_own_machine(endpoint) for _, endpoint in endpoints)
 
     def estimate(self, request: ModelRequest) -> ModelEstimate:
         """Bytes of the prompt as input tokens, the whole length as output, the dearest endpoint, a repair included."""

@@ -92,6 +92,10 @@ class ModelPort(Protocol):
         """Whether some endpoint may be asked: configured, its key present, its placement allowed."""
         ...
 
+    def is_local(self, tier: ModelTier, *, confidential: bool = False) -> bool:
+        """Whether nothing asked of this tier leaves the operator's own machines, whichever endpoint answers."""
+        ...
+
     def estimate(self, request: ModelRequest) -> ModelEstimate:
         """An upper bound of what `call(request)` spends. Raises UnknownPrice, Missing, Permanent."""
         ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
+import os
 import random
 import socket
 import subprocess
@@ -370,23 +370,47 @@ async def test_user_info_in_a_base_url_shows_nowhere() -> None:
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_prompts_are_not_traced_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_local_model_is_asked_directly_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     with openai_server() as spy, openai_server(says("Hi.")) as server:
-        for name, value in {
-            "LANGSMITH_TRACING": "true",
-            "LANGCHAIN_TRACING_V2": "true",
-            "LANGSMITH_API_KEY": "x",
-            "LANGSMITH_ENDPOINT": spy.base_url,
-            "OPENAI_BASE_URL": spy.base_url,
-            "OPENAI_PROXY": spy.base_url,
-            "HTTP_PROXY": spy.base_url,
-            "http_proxy": spy.base_url,
-        }.items():
-            monkeypatch.setenv(name, value)
+        for name in ("OPENAI_BASE_URL", "OPENAI_PROXY", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, spy.base_url)
         request = PLAIN.model_copy(update={"confidential": True})
         assert (await models(endpoint(server, local=True)).call(request)).text == "Hi."
-        await asyncio.sleep(0.3)
         assert spy.requests == []
+
+
+def test_prompts_are_not_traced_whatever_the_environment_says() -> None:
+    """In a process of its own: langsmith reads its variables once. The first run shows that the spy sees a trace."""
+    code = """if True:
+        import asyncio, os, sys
+        from agentos.models import ModelRequest, Models
+        from agentos.workspace.model import ModelEndpoint, ModelSettings
+        from langchain_core.runnables import RunnableLambda
+        from langchain_core.tracers.langchain import wait_for_all_tracers
+
+        if sys.argv[1] == "traced":
+            RunnableLambda(lambda x: x).invoke("Hello?")
+        else:
+            endpoint = ModelEndpoint(model="m", base_url=sys.argv[2], local=True)
+            request = ModelRequest(tier="small", system="", prompt="Hello?", confidential=True)
+            print(asyncio.run(Models(ModelSettings(small=(endpoint,)), {}).call(request)).text)
+        wait_for_all_tracers()
+    """
+    with openai_server() as spy, openai_server(says("Hi.")) as server:
+        tracing = dict.fromkeys(("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"), "true")
+        env = {**os.environ, **tracing, "LANGSMITH_API_KEY": "x", "LANGSMITH_ENDPOINT": spy.base_url}
+        for mode in ("traced", "asked"):
+            spy.requests.clear()
+            done = subprocess.run(
+                [sys.executable, "-c", code, mode, server.base_url],
+                env=env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            assert bool(spy.requests) == (mode == "traced")
+    assert done.stdout == "Hi.\n"
 
 
 async def test_confidential_work_goes_only_where_it_may() -> None:
@@ -396,6 +420,9 @@ async def test_confidential_work_goes_only_where_it_may() -> None:
         assert port.available("small", confidential=True)
         answer = await port.call(PLAIN.model_copy(update={"confidential": True}))
         assert cloud.requests == []
+        assert port.is_local("local")
+        assert port.is_local("small", confidential=True)
+        assert not port.is_local("small")
     assert answer.text == "Between us."
 
 

@@ -49,6 +49,9 @@ class FakeModels:
     def available(self, tier: ModelTier, *, confidential: bool = False) -> bool:
         return ("local" if confidential else tier) in self._tiers
 
+    def is_local(self, tier: ModelTier, *, confidential: bool = False) -> bool:
+        return tier == "local" or confidential
+
     def estimate(self, request: ModelRequest) -> ModelEstimate:
         self._placed(request)
         size = len((request.system + request.prompt).encode()) + 200

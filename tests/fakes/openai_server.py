@@ -48,12 +48,18 @@ class Handler(BaseHTTPRequestHandler):
     script: OpenAIServer
 
     def do_POST(self) -> None:
-        length = int(self.headers["content-length"])
-        seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, json.loads(self.rfile.read(length)))
+        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = {"raw": raw}
+        seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         # A client that gave up is part of the script.
         with suppress(ConnectionError):
             self.script.next(seen)(self, seen)
         self.close_connection = True
+
+    do_GET = do_POST
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: the test asserts, it does not read."""
