@@ -40,23 +40,28 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 _VAT = r"(?:vat|tax|taxes|mwst\.?|ust\.?|mehrwertsteuer|umsatzsteuer|steuern?)"
-_PLUS_VAT = rf"(?:plus|excl\.?|excluding|exclusive of|before|without|zzgl\.?|zuzüglich|exkl\.?|ohne) (?:the |der )?(?:\d+ ?% )?{_VAT}"
+_PLUS_VAT = (
+    r"(?:plus|excl\.?|excluding|exclusive of|before|without|zzgl\.?|zuzüglich|exkl\.?|ohne) (?:the "
+    rf"|der )?(?:\d+ ?% )?{_VAT}"
+)
 _WITH_VAT = (
     rf"(?:incl\.?|including|inclusive of|with|inkl\.?|inklusive|einschließlich|mit) (?:the |der )?(?:\d+ ?% )?{_VAT}"
 )
 _NET = re.compile(rf"(?:net(?! \d)|netto|{_PLUS_VAT})(?!\w)", re.IGNORECASE)
 _GROSS = re.compile(rf"(?:gross|brutto|{_WITH_VAT})(?!\w)", re.IGNORECASE)
 _RATE = re.compile(
-    r" ?(?:/ ?|(?:per|an|a|each|pro|je|die) ?)(?:hour|day|week|month|word|page|h\b|piece|stunde|tag|woche|monat|wort|seite|stück)"
+    r" ?(?:/ ?|(?:per|an|a|each|pro|je|die) ?)(?:hour|day|week|month|word|page|h\b|piece|stunde|tag|woche|monat"
+    r"|wort|seite|stück)"
     r"| ?each\b| je\b",
     re.IGNORECASE,
 )
 _TIMES = re.compile(r"(?:\d ?[x×*] ?|\b(?:hours?|days?|stunden?|tagen?|h) (?:at|à|zu|je|für) )$", re.IGNORECASE)
 _RANGE = re.compile(r"\d(?: ?(?:€|\$|£|eur))? ?(?:-|–|—|to|bis|or|oder) ?$", re.IGNORECASE)
 _UNIT = re.compile(
-    r" ?(?:%|‰|°|percent|prozent|days?\b|tagen?\b|tage\b|weeks?\b|wochen?\b|months?\b|monaten?\b|years?\b|jahren?\b|hours?\b|"
+    r"-?[^\W\d_]| ?(?:%|‰|°|percent|prozent|days?\b|tagen?\b|tage\b|weeks?\b|wochen?\b|months?\b|monaten?\b|years?\b"
+    r"|jahren?\b|hours?\b|"
     r"stunden?\b|minutes?\b|minuten\b|words?\b|wörter[n]?\b|worte[n]?\b|pages?\b|seiten\b|kw|kwh|m²|m2|h\b|x\b|×|st\b|nd\b|rd\b|th\b|"
-    r"[-/:]\d|\. ?[a-zäöü]|uhr|am\b|pm\b)",
+    r"[-/:]\d|(?-i:\. [a-zäöü])|uhr|am\b|pm\b)",
     re.IGNORECASE,
 )
 _BEFORE_YEAR = re.compile(
@@ -85,7 +90,8 @@ class FoundAmount:
 
 
 def plain(text: str) -> str:
-    """The same text, character for character, with any script's digits, spaces, minus signs and apostrophes as ASCII."""
+    """The same text, character for character, with any script's digits, spaces, minus signs and apostrophes as
+    ASCII."""
     return "".join(_ascii(ch) for ch in text)
 
 
@@ -176,7 +182,9 @@ def _named(match: re.Match[str], home: str) -> str | None:
 
 
 _HOME_DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
-_WORDS_IN_CAPITALS = frozenset(["AND", "FOR", "THE", "VAT", "NET", "DUE", "UND", "MIT", "ZUM", "BIS", "KWH", "LED", "USB", "SEO"])
+_WORDS_IN_CAPITALS = frozenset(
+    ["AND", "FOR", "THE", "VAT", "NET", "DUE", "UND", "MIT", "ZUM", "BIS", "KWH", "LED", "USB", "SEO"]
+)
 
 
 def _sure(match: re.Match[str], named: str | None) -> bool:
@@ -270,7 +278,8 @@ def _size(value: Decimal, currency: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _written(value: Decimal, currency: str) -> str:
-    """Plain decimal notation with the currency's places, or more when the value has more: it reads back as the same value."""
+    """Plain decimal notation with the currency's places, or more when the value has more: it reads back as the same
+    value."""
     places = max(digits(currency), -int(value.normalize().as_tuple().exponent))
     return f"{value:.{min(places, 6)}f}"
 

@@ -1,4 +1,5 @@
-"""Which client a text means: names, aliases and ids, tolerant of case, accents, legal form and small typos; never a guess."""
+"""Which client a text means: names, aliases and ids, tolerant of case, accents, legal form and small typos; never a
+guess."""
 
 from __future__ import annotations
 
@@ -6,15 +7,24 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from agentos.intents.words import word_set
 from agentos.workspace.model import Client
 
 _TOKEN = re.compile(r"[^\W_](?:[\w.'’&+-]*\w)?")
-_LEGAL = frozenset(
-    ["gmbh", "mbh", "ggmbh", "ltd", "limited", "inc", "incorporated", "llc", "llp", "lp", "plc", "ag", "ug", "kg", "kgaa", "ohg", "ohgmbh", "gbr", "ek", "ev", "eg", "co", "corp", "corporation", "company", "sarl", "sas", "sasu", "sa", "bv", "nv", "vof", "srl", "spa", "sl", "oy", "oyj", "ab", "as", "aps", "a/s", "kft", "zrt", "sro", "pty", "se", "doo", "sp", "zoo", "haftungsbeschrankt", "partg", "partgmbb"]
+_LEGAL = word_set(
+    """
+    gmbh mbh ggmbh ltd limited inc incorporated llc llp lp plc ag ug kg kgaa ohg ohgmbh gbr ek ev eg co corp
+    corporation company sarl sas sasu sa bv nv vof srl spa sl oy oyj ab as aps a/s kft zrt sro pty se doo sp zoo
+    haftungsbeschrankt partg partgmbb
+    """
 )
-_GENERIC = frozenset(
-    ["the", "der", "die", "das", "studio", "agentur", "agency", "firma", "company", "and", "und", "for", "für", "blog", "post", "invoice", "rechnung", "new", "neue", "dr", "herr", "frau", "büro", "buro", "team", "gruppe", "group", "house", "haus", "heat", "energie", "energy"]
+_GENERIC = word_set(
+    """
+    the der die das studio agentur agency firma company and und for für blog post invoice rechnung new neue dr
+    herr frau büro buro team gruppe group house haus heat energie energy
+    """
 )
 _FULL, _NAME, _TYPO, _HEAD = 4, 3, 2, 1
 
@@ -73,10 +83,7 @@ def _mention(
     index: list[tuple[str, tuple[str, ...], tuple[str, ...]]],
 ) -> ClientMention | None:  # fmt: skip
     start, end = window[0][0], window[-1][1]
-    if any(
-        "\n" in text[a[1] : b[0]] or re.search(r"[.;!?:,]\s", text[a[1] : b[0]])
-        for a, b in zip(window, window[1:], strict=False)
-    ):
+    if any("\n" in text[a[1] : b[0]] or re.search(r"[.;!?:,]\s", text[a[1] : b[0]]) for a, b in pairwise(window)):
         return None
     words = _words(text[start:end])
     core = _core(words)
@@ -121,7 +128,8 @@ def _similar(one: str, other: str) -> bool:
 
 
 def _goes_on(text: str, end: int, following: list[tuple[int, int, str]]) -> bool:
-    """ "Acme Foods" is not "Acme Studio": a capitalised word right after the first word of a name makes it another name."""
+    """ "Acme Foods" is not "Acme Studio": a capitalised word right after the first word of a name makes it another
+    name."""
     if not following or text[end : following[0][0]].strip(" \u00a0"):
         return False
     word = following[0][2]

@@ -37,8 +37,10 @@ _M = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _W = "|".join(_WEEKDAYS)
 _C = r"\d{1,4}|" + "|".join(sorted(_COUNTS, key=len, reverse=True))
 _DUE = (
-    r"(?:(?P<due>\b(?:payment (?:is )?due(?: date)?|due(?: date)?|payable|pay|deadline|no later than|not later than|by|until|till|before|"
-    r"fällig(?:keit)?|zahlbar|zahlungsziel|spätestens|bis)\b[:]?(?: (?:on|by|until|am|zum|bis|spätestens|the|den|dem|is|ist|in)\b){0,3} ?))"
+    r"(?:(?P<due>\b(?:payment (?:is )?due(?: date)?|due(?: date)?|payable|pay|deadline|no later than"
+    r"|not later than|by|until|till|before|"
+    r"fällig(?:keit)?|zahlbar|zahlungsziel|spätestens|bis)\b[:]?(?: (?:on|by|until|am|zum|bis|spätestens|the|den"
+    r"|dem|is|ist|in)\b){0,3} ?))"
 )
 _NOT_IN_WORD = r"(?<![\w.,/-])"
 _LIMIT_DAYS = 3650
@@ -63,7 +65,8 @@ Reader = Callable[[re.Match[str], date], Reading]
 
 
 def find_dates(text: str, *, now: datetime, timezone: str) -> tuple[FoundDate, ...]:
-    """All days in the text, in order, none overlapping; relative ones count from `now` as the clock shows in `timezone`."""
+    """All days in the text, in order, none overlapping; relative ones count from `now` as the clock shows in
+    `timezone`."""
     today = now.astimezone(ZoneInfo(timezone)).date()
     found: list[FoundDate] = []
     for one in _candidates(plain(text), text, today):
@@ -193,23 +196,42 @@ _READERS: tuple[tuple[re.Pattern[str], Reader, bool], ...] = (
     (_compile(r"(?P<d>\d{1,2})\. ?(?P<m>\d{1,2})\.(?: ?(?P<y>\d{4}|\d{2})(?![\d.,]))?(?!\d)"), _dotted, False),
     (_compile(r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4}|\d{2})(?![\w/])"), _slashed, False),
     (_compile(r"(?P<d>\d{1,2})/(?P<m>\d{1,2})(?P<y>(?!))?(?![\w/])", ""), _slashed, False),
-    (_compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?: of)? (?P<m>{_M})\.?(?!\w)(?:,? (?P<y>\d{{4}})(?!\w))?"), _named_month, False),
-    (_compile(rf"(?P<m>{_M})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\w.,]\d|\w)(?:,? (?P<y>\d{{4}})(?!\w))?"), _named_month, False),
-    (_compile(rf"(?:the )?(?:end of|ende)(?: (?:the|this|des|dieses))?(?: month| monats?| (?P<m>{_M}))(?!\w)(?: (?P<y>\d{{4}})(?!\w))?"),
-     _end_of_month, False),
+    (
+        _compile(rf"(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?(?: of)? (?P<m>{_M})\.?(?!\w)(?:,? (?P<y>\d{{4}})(?!\w))?"),
+        _named_month,
+        False,
+    ),
+    (
+        _compile(rf"(?P<m>{_M})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?![\w.,]\d|\w)(?:,? (?P<y>\d{{4}})(?!\w))?"),
+        _named_month,
+        False,
+    ),
+    (
+        _compile(
+            rf"(?:the )?(?:end of|ende)(?: (?:the|this|des|dieses))?(?: month| monats?"
+            rf"| (?P<m>{_M}))(?!\w)(?: (?P<y>\d{{4}})(?!\w))?"
+        ),
+        _end_of_month,
+        False,
+    ),
     (_compile(r"(?:monatsende)(?P<m>(?!))?(?P<y>(?!))?(?!\w)"), _end_of_month, False),
     (_compile(rf"(?P<next>next |nächste[nrm]? |kommende[nrm]? )?(?P<w>{_W})(?!\w)", ""), _weekday, False),
-    (_compile(rf"(?:in|within|innerhalb(?: von)?|binnen) (?P<n>{_C}) (?P<u>{_UNITS})(?!\w)(?P<_>(?!))?"), _relative, True),
+    (_compile(rf"(?:in|within|innerhalb(?: von)?|binnen) (?P<n>{_C}) (?P<u>{_UNITS})(?!\w)"), _relative, True),
     (_compile(rf"(?P<n>{_C}) (?P<u>{_UNITS})(?!\w)", ""), _relative, False),
     (_compile(r"net (?P<n>\d{1,4})(?: days)?(?![\w.,%€$£]|\s*(?:€|eur|usd|gbp|chf|\$|£|k\b))"), _net_days, True),
     (_compile(r"(?P<n>\d{1,3}) (?:days net|tage netto)(?!\w)"), _net_days, True),
     (_compile(r"(?P<t>today|heute|tomorrow|morgen|übermorgen)(?!\w)", ""), _word, False),
-    (_compile(r"(?:next|nächste[nrm]?|kommende[nrm]?) (?:week|month|woche|monats?|year|jahr)(?!\w)", ""), _vague, False),
-)  # fmt: skip
+    (
+        _compile(r"(?:next|nächste[nrm]?|kommende[nrm]?) (?:week|month|woche|monats?|year|jahr)(?!\w)", ""),
+        _vague,
+        False,
+    ),
+)
 
 
 def read_due(text: str, *, now: datetime, timezone: str) -> FoundDate | None:
-    """A day given as the answer to "when is it due?": any form, with or without "by". None when there is none or several."""
+    """A day given as the answer to "when is it due?": any form, with or without "by". None when there is none or
+    several."""
     answer = text.strip().rstrip(".!") if re.search(r"[^\W\d]", text) else text.strip()
     for candidate in (answer, f"by {answer}", f"in {answer}"):
         found = find_dates(candidate, now=now, timezone=timezone)

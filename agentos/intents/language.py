@@ -5,13 +5,32 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from agentos.intents.words import word_set
+
 Language = Literal["en", "de", "unknown"]
 
-_EN = frozenset(
-    ["a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "ask", "at", "be", "before", "bill", "blog", "book", "brief", "but", "by", "can", "charge", "client", "create", "customer", "do", "don't", "draft", "due", "each", "edit", "email", "every", "find", "for", "friday", "from", "get", "give", "good", "has", "have", "help", "her", "his", "house", "how", "i", "in", "invoice", "invoices", "is", "it", "its", "june", "july", "last", "let's", "letter", "list", "look", "mail", "make", "march", "may", "me", "meeting", "monday", "month", "more", "my", "need", "net", "new", "next", "no", "not", "of", "older", "on", "one", "or", "our", "out", "overview", "pay", "payment", "please", "post", "prepare", "produce", "publish", "reply", "report", "research", "saturday", "schedule", "send", "short", "should", "summarise", "summarize", "summary", "sunday", "tell", "than", "that", "the", "their", "them", "then", "there", "this", "through", "thursday", "to", "today", "tomorrow", "topic", "tuesday", "two", "until", "up", "us", "use", "vat", "was", "we", "wednesday", "week", "what", "when", "where", "which", "who", "why", "will", "with", "within", "without", "work", "workshop", "write", "year", "you", "your"]
+_EN = word_set(
+    """
+    a about after all also an and any are as ask at be before bill blog book brief but by can charge client
+    create customer do don't draft due each edit email every find for friday from get give good has have help
+    her his house how i in invoice invoices is it its june july last let's letter list look mail make march may
+    me meeting monday month more my need net new next no not of older on one or our out overview pay payment
+    please post prepare produce publish reply report research saturday schedule send short should summarise
+    summarize summary sunday tell than that the their them then there this through thursday to today tomorrow
+    topic tuesday two until up us use vat was we wednesday week what when where which who why will with within
+    without work workshop write year you your
+    """
 )
-_DE = frozenset(
-    ["ab", "aber", "alle", "als", "altbau", "an", "auf", "aus", "bei", "beitrag", "bis", "bitte", "blogbeitrag", "brutto", "das", "dass", "dem", "den", "der", "des", "die", "dienstag", "dieser", "dieses", "diese", "donnerstag", "du", "ein", "eine", "einem", "einen", "einer", "eines", "erstelle", "es", "freitag", "für", "gib", "haben", "heute", "ich", "ihr", "im", "in", "ist", "kann", "kein", "keine", "kunde", "kunden", "mach", "mache", "mehr", "mein", "meine", "mir", "mit", "mittwoch", "mittwoch", "monat", "montag", "morgen", "nach", "nächsten", "nächste", "netto", "neue", "nicht", "noch", "nur", "ob", "oder", "ohne", "prüfe", "rechnung", "samstag", "schicke", "schick", "schreib", "schreibe", "sende", "sich", "sie", "sind", "sonntag", "stell", "stelle", "tage", "tagen", "thema", "über", "um", "und", "uns", "unser", "unsere", "veröffentliche", "verfasse", "vom", "von", "vor", "war", "warum", "was", "welche", "wenn", "wer", "wie", "wir", "wird", "wissen", "woche", "zu", "zum", "zur", "zusammenfassung"]
+_DE = word_set(
+    """
+    ab aber alle als altbau an auf aus bei beitrag bis bitte blogbeitrag brutto das dass dem den der des die
+    dienstag dieser dieses diese donnerstag du ein eine einem einen einer eines erstelle es freitag für gib
+    haben heute ich ihr im in ist kann kein keine kunde kunden mach mache mehr mein meine mir mit mittwoch
+    mittwoch monat montag morgen nach nächsten nächste netto neue nicht noch nur ob oder ohne prüfe rechnung
+    samstag schicke schick schreib schreibe sende sich sie sind sonntag stell stelle tage tagen thema über um
+    und uns unser unsere veröffentliche verfasse vom von vor war warum was welche wenn wer wie wir wird wissen
+    woche zu zum zur zusammenfassung
+    """
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 

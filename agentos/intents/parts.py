@@ -15,7 +15,8 @@ from agentos.intents.workflows import (
 
 
 def find_parts(text: str, facts: list[Span]) -> Parts:
-    """`facts` are the spans of known clients and of amounts with a currency: next to a post, words like "invoice" ask for
+    """`facts` are the spans of known clients and of amounts with a currency: next to a post, words like "invoice"
+    ask for
     an invoice only where such a fact, or a name, follows ("... and invoice fraud" is a topic)."""
     post, research = find_post(text), find_research(text)
     invoice, post = _invoice(text, post, facts)

@@ -1,4 +1,5 @@
-"""Understanding by rules: pure functions of the text, the business, the clients and the time. A model is asked only after."""
+"""Understanding by rules: pure functions of the text, the business, the clients and the time. A model is asked only
+after."""
 
 from __future__ import annotations
 
@@ -26,12 +27,14 @@ _CONFIDENTIAL = re.compile(
     r"\b(?:confidential(?:ly)?|vertraulich\w*|private(?:ly)?|nda|geheim|streng vertraulich|secret)\b", re.IGNORECASE
 )
 _LOW = re.compile(
-    r"\b(?:no rush|no hurry|not urgent|isn['’]t urgent|when(?:ever)? you (?:have|find) (?:the )?time|overnight|low priority|keine eile|eilt nicht|nicht (?:so )?"
+    r"\b(?:no rush|no hurry|not urgent|isn['’]t urgent|when(?:ever)? you (?:have|find) (?:the )?time|overnight"
+    r"|low priority|keine eile|eilt nicht|nicht (?:so )?"
     r"(?:dringend|eilig)|irgendwann|über nacht|bei gelegenheit)\b",
     re.IGNORECASE,
 )
 _HIGH = re.compile(
-    r"\b(?:urgent(?:ly)?|asap|immediately|right away|right now|as soon as possible|dringend|sofort|eilt|eilig|so schnell wie möglich|umgehend)\b",
+    r"\b(?:urgent(?:ly)?|asap|immediately|right away|right now|as soon as possible|dringend|sofort|eilt|eilig"
+    r"|so schnell wie möglich|umgehend)\b",
     re.IGNORECASE,
 )
 
@@ -73,7 +76,7 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
 def _read(text: str, business: Business, clients: Mapping[str, Client], now: datetime) -> Read:
     language, urls = detect(text), find_urls(text)
     dates = find_dates(text, now=now, timezone=business.timezone)
-    taken = [(one.start, one.end) for one in [*urls, *dates]]
+    taken = [(one.start, one.end) for one in urls] + [(one.start, one.end) for one in dates]
     mentions = tuple(m for m in find_clients(text, clients) if not any(a <= m.start < b for a, b in taken))
     money = find_amounts(text, language=language, home=business.currency, taken=taken)
     facts = [(m.start, m.end) for m in mentions] + [(a.start, a.end) for a in money]
@@ -87,7 +90,8 @@ def _read(text: str, business: Business, clients: Mapping[str, Client], now: dat
 def _invoice_amounts(
     text: str, clause: Span, language: Language, business: Business, taken: Sequence[Span]
 ) -> tuple[FoundAmount, ...]:
-    """The amounts of the invoice's clause; of the whole text when it names none ("The fee is 500 EUR. Invoice Acme")."""
+    """The amounts of the invoice's clause; of the whole text when it names none ("The fee is 500 EUR. Invoice
+    Acme")."""
     found = find_amounts(text, language=language, home=business.currency, bare_from=clause[0], taken=taken)
     return tuple(one for one in found if clause[0] <= one.start < clause[1]) or found
 

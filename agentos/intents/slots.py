@@ -19,7 +19,8 @@ Filled = tuple[Any, OpenQuestion | None]
 _MANY = 12
 _NAME = r"(?P<name>[^\W\d_][^,.;:!?\n\d€$£]{0,60}?)"
 _STOP = (
-    r"(?= (?:an?|eine?)? ?(?:invoice|bill|rechnung|in rechnung)\b| (?:for|über|for|of|with|mit|für|wegen|by|bis|due|net|gross|netto|brutto|the amount|and|und)\b"
+    r"(?= (?:an?|eine?)? ?(?:invoice|bill|rechnung|in rechnung)\b| (?:for|über|for|of|with|mit|für|wegen|by|bis"
+    r"|due|net|gross|netto|brutto|the amount|and|und)\b"
     r"| ?[\d€$£]| EUR| USD|[,.;:!?\n]|$)"
 )
 _UNKNOWN = (
@@ -28,7 +29,8 @@ _UNKNOWN = (
         re.IGNORECASE,
     ),
     re.compile(
-        rf"\b(?:invoice|bill|charge|berechne|fakturiere)\b (?:the |der |dem )?(?!an?\b|for\b|to\b|over\b|of\b|eine?\b){_NAME}{_STOP}",
+        rf"\b(?:invoice|bill|charge|berechne|fakturiere)\b (?:the |der |dem )?(?!an?\b|for\b|to\b|over\b|of\b"
+        rf"|eine?\b){_NAME}{_STOP}",
         re.IGNORECASE,
     ),
     re.compile(
@@ -40,7 +42,8 @@ _UNKNOWN = (
 
 
 def fill_client(clause: str, mentions: Sequence[ClientMention], clients: Mapping[str, Client]) -> Filled:
-    """The client an invoice goes to. `mentions` are those of the invoice's clause, or of the whole text when it has none."""
+    """The client an invoice goes to. `mentions` are those of the invoice's clause, or of the whole text when it has
+    none."""
     sure = [m for m in mentions if not m.near]
     best = max((m.strength for m in sure), default=0)
     ids = {i for m in sure for i in m.ids}
@@ -130,6 +133,7 @@ def fill_due(dates: Sequence[FoundDate]) -> Filled:
     return (days[0] if days else None), None
 
 
+_ARTICLE = re.compile(r"(?:(?:the|our|die|den|der|das|dem) )?")
 _FOR = re.compile(r"\b(?:for|für|wegen|regarding|because of|betreffend)\s+", re.IGNORECASE)
 
 
@@ -139,7 +143,7 @@ def find_description(
     """What an invoice is for: the words after "for" that are neither the client nor the amount (`known` spans)."""
     for match in _FOR.finditer(text, *clause):
         begin = match.end()
-        if any(start - 4 <= begin < end and not text[begin:start].strip(" theditrmn") for start, end in known):
+        if any(begin < end and begin <= start and _ARTICLE.fullmatch(text, begin, start) for start, end in known):
             continue
         stop = min((start for start, _ in [*known, *stops] if begin < start < clause[1]), default=clause[1])
         phrase = tidy(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from agentos.intents.words import word_set
+
 Span = tuple[int, int]
 
 _ABOUT = re.compile(
@@ -14,33 +16,45 @@ _ABOUT = re.compile(
 _ABOUT_WEAK = re.compile(r"(?:\b(?:on|zu|zur|zum|into)\b:?|:)\s+", re.IGNORECASE)
 _DIRECT = re.compile(r"\s*(?!(?:on|zu|zur|zum|into|about|me|us)\b)(?=[\w„“\"])", re.IGNORECASE)
 _TITLE = re.compile(
-    r"\b(?:titled|entitled|called|with the title|mit dem titel|namens)\s*:?\s*[\"“„«'](?P<title>[^\"”“»'\n]{3,150})[\"”“»']",
+    r"\b(?:titled|entitled|called|with the title|mit dem titel"
+    r"|namens)\s*:?\s*[\"“„«'](?P<title>[^\"”“»'\n]{3,150})[\"”“»']",
     re.IGNORECASE,
 )
 _CUT = re.compile(
-    r"[,;(]?\s*\b(?:asap|as soon as possible|right away|urgently|urgent|immediately|this is (?:urgent|confidential)|no rush|overnight"
-    r"|so schnell wie möglich|dringend|eilig|sofort|vertraulich|keine eile|über nacht|based on|using (?:only )?(?:the |my )?(?:page|notes|sources|site)?"
-    r"(?=\s*$|\s+(?:the|my|from|in|page)\b)|and (?:then )?publish(?: it)?|und (?:dann )?veröffentliche|without an? invoice|ohne rechnung"
+    r"[,;(]?\s*\b(?:this is |it is |es ist )?(?:not |nicht (?:so )?)?"
+    r"(?:asap|as soon as possible|right away|urgently|urgent|immediately|this is confidential|no rush|overnight"
+    r"|so schnell wie möglich|dringend|eilig|sofort|vertraulich|keine eile|über nacht|based on"
+    r"|using (?:only )?(?:the |my )?(?:page|notes|sources|site)?"
+    r"(?=\s*$|\s+(?:the|my|from|in|page)\b)|and (?:then )?publish(?: it)?|und (?:dann )?veröffentliche"
+    r"|without an? invoice|ohne rechnung"
     r"|(?:but )?(?:don['’]t|do not) \w+|but no |aber keine)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _TAIL = re.compile(
-    r"(?:[\s,;:–—(-]+|\b(?:and|then|also|please|for|by|until|using|based on|from|see|read|with|due|und|dann|bitte|für|bis|nach|siehe|anhand|von|sowie"
+    r"(?:[\s,;:–—(-]+|\b(?:and|then|also|please|for|by|until|using|based on|from|see|read|with|due|und|dann"
+    r"|bitte|für|bis|nach|siehe|anhand|von|sowie"
     r"|on|at|schreiben|verfassen|erstellen|veröffentlichen|for our blog|on my (?:site|blog))|[.!?]+)$",
     re.IGNORECASE,
 )
 _TRAILING_QUOTES = "\"'“”„«»‚’` "
-_PRONOUN = frozenset(
-    ["it", "this", "that", "them", "these", "those", "he", "she", "something", "anything", "das", "es", "dies", "diese", "davon", "daraus", "darüber", "etwas", "dazu"]
+_PRONOUN = word_set(
+    """
+    it this that them these those he she something anything das es dies diese davon daraus darüber etwas dazu
+    """
 )
-_FILLER = frozenset(
-    ["a", "an", "the", "new", "short", "long", "good", "quick", "brief", "nice", "great", "another", "next", "one", "two", "some", "me", "us", "our", "my", "your", "blog", "weekly", "detailed", "draft", "first", "ein", "einen", "eine", "neuen", "kurzen", "langen", "guten", "nächsten", "weiteren", "ausführlichen", "friendly", "500-word", "800-word", "1000-word"]
+_FILLER = word_set(
+    """
+    a an the new short long good quick brief nice great another next one two some me us our my your blog weekly
+    detailed draft first ein einen eine neuen kurzen langen guten nächsten weiteren ausführlichen friendly
+    500-word 800-word 1000-word
+    """
 )
 LONGEST = 300
 
 
 def topic(text: str, start: int, end: int, *, stops: Sequence[Span] = (), direct: bool = False) -> str | None:
-    """What follows "about" (with `direct` also what follows at once: "research noise") between `start` and `end`, cut at the first of `stops` (due dates, addresses, clients after
+    """What follows "about" (with `direct` also what follows at once: "research noise") between `start` and `end`,
+    cut at the first of `stops` (due dates, addresses, clients after
     "for") that lies in it. None when the text does not say, or says only "it"."""
     segment = text[start:end]
     match = _ABOUT.search(segment) or (_DIRECT.match(segment) if direct else None) or _ABOUT_WEAK.search(segment)
@@ -71,7 +85,8 @@ def title(text: str) -> str | None:
 
 
 def between(gap: str | None) -> str | None:
-    """ "a heat pump" in "write a heat pump article": the words before the noun, when they are more than an adjective."""
+    """ "a heat pump" in "write a heat pump article": the words before the noun, when they are more than an
+    adjective."""
     words = (gap or "").split()
     while words and (words[0].casefold() in _FILLER or re.fullmatch(r"\d[\w-]*", words[0])):
         words.pop(0)

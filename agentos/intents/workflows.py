@@ -22,8 +22,10 @@ _NOT = re.compile(
 _NEGATED_LATER = re.compile(r"\b(?:no|keine|not an|nicht)\s+(?:invoice|bill|rechnung|in rechnung)$", re.IGNORECASE)
 _INVOICE = re.compile(
     rf"{_START}(?P<verb>(?:invoice|bill|charge)\b"
-    r"|(?:send|write|issue|make|create|prepare|raise|draft) (?:(?!\b(?:post|article|about|on)\b)[^.!?\n]){0,80}?\b(?:invoice|bill)\b"
-    r"|(?:stell|schick|schreib|send|erstell|mach|leg)\w* (?:(?!beitrag|artikel|post)[^!?\n]){0,160}?\b(?:in rechnung|rechnung)\b"
+    r"|(?:send|write|issue|make|create|prepare|raise|draft) (?:(?!\b(?:post|article|about"
+    r"|on)\b)[^.!?\n]){0,80}?\b(?:invoice|bill)\b"
+    r"|(?:stell|schick|schreib|send|erstell|mach|leg)\w* (?:(?!beitrag|artikel"
+    r"|post)[^!?\n]){0,160}?\b(?:in rechnung|rechnung)\b"
     r"|(?!und |dann )(?:(?!beitrag|artikel|post)[^!?\n]){1,120}? (?:in rechnung stellen|berechnen)\b"
     r"|(?:berechne|fakturiere|rechnung an|rechnung für|eine rechnung an|an invoice (?:to|for))\b)",
     re.IGNORECASE,
@@ -36,12 +38,14 @@ _POST_EN = re.compile(
     re.IGNORECASE,
 )
 _POST_DE = re.compile(
-    r"\bblog-?\s?(?:beitrag|beiträge|post|artikel|eintrag)s?\b|\beinen (?P<gap>(?:[\w-]+ )?)(?:artikel|beitrag|post)\b|^(?:artikel|beitrag)\b",
+    r"\bblog-?\s?(?:beitrag|beiträge|post|artikel|eintrag)s?\b|\beinen (?P<gap>(?:[\w-]+ )?)(?:artikel|beitrag"
+    r"|post)\b|^(?:artikel|beitrag)\b",
     re.IGNORECASE,
 )
 _RESEARCH = re.compile(
     r"\bresearch(?: brief| note| memo)?\b|\b(?:brief|briefing)\b(?= (?:me )?(?:on|about|über|zu))"
-    r"|\bwhat do (?:we|i|you) (?:already )?know\b|\bwhat(?: is|['’]s) known\b|\bsummari[sz]e what (?:we|i) know\b|\bfind out\b"
+    r"|\bwhat do (?:we|i|you) (?:already )?know\b|\bwhat(?: is|['’]s) known\b|\bsummari[sz]e what (?:we"
+    r"|i) know\b|\bfind out\b"
     r"|\bdossier\b|\b(?:kurz)?recherche\b|\brecherchier\w*|\bwas (?:wissen|weiß|weiss) (?:wir|ich)\b|\bfinde? heraus\b",
     re.IGNORECASE,
 )
@@ -93,6 +97,7 @@ def find_research(text: str) -> re.Match[str] | None:
 
 
 def own_task(text: str, clause: Span, post: re.Match[str]) -> int | None:
-    """Where a post asked for inside an invoice's sentence begins ("..., and write a post"); None: it is what is billed."""
+    """Where a post asked for inside an invoice's sentence begins ("..., and write a post"); None: it is what is
+    billed."""
     found = _OWN_TASK.search(text[clause[0] : post.end()])
     return clause[0] + found.start() if found and found.start() > 0 else None

@@ -36,7 +36,8 @@ class Answers:
 
 
 def demo() -> Answers:
-    """A made-up business with everything an invoice needs. The IBAN is the one banks print in examples; the VAT id has the
+    """A made-up business with everything an invoice needs. The IBAN is the one banks print in examples; the VAT id
+    has the
     German form and belongs to nobody."""
     return Answers(
         name="Lang Energy Writing",

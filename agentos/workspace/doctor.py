@@ -1,4 +1,5 @@
-"""`agentos doctor`: what is configured, reachable, missing, and how to mend it. Looks at everything, changes nothing."""
+"""`agentos doctor`: what is configured, reachable, missing, and how to mend it. Looks at everything, changes
+nothing."""
 
 from __future__ import annotations
 
@@ -52,8 +53,6 @@ def examine(root: Path, environ: Mapping[str, str], *, timeout: float = 2.0) -> 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        return Finding("python", "wrong", f"Python {version} is too old.", "Install Python 3.11 or later.")
     return Finding("python", "ok", f"Python {version}.")
 
 
@@ -110,9 +109,13 @@ def _files(root: Path) -> Iterator[Finding]:
         )
     site = root / "site"
     if site.is_dir():
-        done = subprocess.run(
-            ["git", "-C", str(site), "rev-parse", "--show-cdup"], capture_output=True, text=True, check=False
-        ) if shutil.which("git") else None  # fmt: skip
+        done = (
+            subprocess.run(
+                ["git", "-C", str(site), "rev-parse", "--show-cdup"], capture_output=True, text=True, check=False
+            )
+            if shutil.which("git")
+            else None
+        )
         own = done is not None and done.returncode == 0 and not done.stdout.strip()
         what = "site/ is a git repository of its own." if own else "site/ is not a git repository of its own."
         yield Finding("site", "ok" if own else "wrong", what, "" if own else f"Run: agentos init {root}")
@@ -160,11 +163,27 @@ def _outside(workspace: Workspace, environ: Mapping[str, str], timeout: float) -
     models, smtp = workspace.configuration.models, workspace.configuration.mail.smtp
     named = [(tier, one) for tier in ("small", "large", "local") for one in getattr(models, tier)]
     checks: list[Callable[[], Finding]] = [_model_check(tier, one, environ, timeout) for tier, one in named]
-    findings = [] if named else [Finding("models", "missing", "No model is configured: the offline writer does the work.",
-                                         f"Add one under [models] in {CONFIGURATION}.")]  # fmt: skip
+    findings = (
+        []
+        if named
+        else [
+            Finding(
+                "models",
+                "missing",
+                "No model is configured: the offline writer does the work.",
+                f"Add one under [models] in {CONFIGURATION}.",
+            )
+        ]
+    )
     if smtp is None:
-        findings.append(Finding("mail", "missing", "No mail server is configured: mail is written to outbox/.",
-                                f"Add [mail.smtp] in {CONFIGURATION} to send it."))  # fmt: skip
+        findings.append(
+            Finding(
+                "mail",
+                "missing",
+                "No mail server is configured: mail is written to outbox/.",
+                f"Add [mail.smtp] in {CONFIGURATION} to send it.",
+            )
+        )
     else:
         checks.append(lambda: _smtp(smtp, environ, timeout))
     with ThreadPoolExecutor(max_workers=8) as pool:

@@ -1,4 +1,5 @@
-"""Which folder is the workspace. Light on purpose: `agentos status` runs this before anything else (no pydantic here)."""
+"""Which folder is the workspace. Light on purpose: `agentos status` runs this before anything else (no pydantic
+here)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ VARIABLE = "AGENTOS_WORKSPACE"
 def find_workspace(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     """`--workspace`, else AGENTOS_WORKSPACE, else the nearest folder from `cwd` upwards that holds `agentos.toml`.
 
-    A folder that was named and is no workspace is an error: falling back to another one would do work in the wrong place.
+    A folder that was named and is no workspace is an error: falling back to another one would do work in the wrong
+    place.
     """
     if explicit is not None:
         return _named(cwd / explicit.expanduser(), "--workspace")

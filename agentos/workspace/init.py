@@ -68,8 +68,9 @@ def _check_target(target: Path) -> None:
 
 def _make(target: Path, answers: Answers) -> Iterator[str]:
     target.mkdir(parents=True, exist_ok=True)
-    for stale in target.glob(f"{_SCRATCH}*"):
-        stale.unlink(missing_ok=True)
+    for place in (target, *(target / sub for sub in ("clients", "knowledge", "recipes", "state"))):
+        for stale in place.glob(f"{_SCRATCH}*"):
+            stale.unlink(missing_ok=True)
     name = answers.name or _own_name() or f"Your business {PLACEHOLDER}"
     template = files("agentos.workspace") / "template"
     yield from _add(
@@ -142,7 +143,8 @@ def _set(text: str, key: str, value: str) -> str:
 
 
 def _toml(value: object) -> str:
-    """A TOML basic string is a JSON string, except that DEL must be escaped; control characters have no place in a name."""
+    """A TOML basic string is a JSON string, except that DEL must be escaped; control characters have no place in a
+    name."""
     return str(value) if isinstance(value, int) else json.dumps(str(value), ensure_ascii=False).replace("\x7f", "")
 
 

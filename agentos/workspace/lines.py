@@ -15,7 +15,8 @@ _TOKEN = re.compile(
 
 
 def key_lines(text: str) -> dict[Key, int]:
-    """Line numbers (from 1) of every table and key of a valid TOML text: ("business", "name") -> 3. The n-th [[table]] is
+    """Line numbers (from 1) of every table and key of a valid TOML text: ("business", "name") -> 3. The n-th
+    [[table]] is
     ("table", n). Keys inside an inline table or array are not in it: their line is that of the key they belong to."""
     lines: dict[Key, int] = {}
     counts: dict[Key, int] = {}
@@ -43,7 +44,8 @@ def line_of(text: str, key: Key) -> int:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each header and each assignment without comments, with its first line; brackets and long strings may span lines."""
+    """Each header and each assignment without comments, with its first line; brackets and long strings may span
+    lines."""
     depth, line, start, parts = 0, 1, 1, list[str]()
     for match in _TOKEN.finditer(text + "\n"):
         piece = match.group()

@@ -1,4 +1,5 @@
-"""The operator's workspace as one value: configuration, clients, folders, and what is wrong with single client files."""
+"""The operator's workspace as one value: configuration, clients, folders, and what is wrong with single client
+files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What the operator writes in `agentos.toml` and `clients/*.toml`, as typed values.
 
-Everything has a default or may be absent: what is wrong stops with file and line, what is missing is asked when first needed.
+Everything has a default or may be absent: what is wrong stops with file and line, what is missing is asked when
+first needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What this machine offers: keys in the environment and a model server on loopback. Looks only, and never shows a key."""
+"""What this machine offers: keys in the environment and a model server on loopback. Looks only, and never shows a
+key."""
 
 from __future__ import annotations
 
@@ -27,13 +28,23 @@ class Provider:
 
 PROVIDERS = (
     Provider("OpenAI", "OPENAI_API_KEY", None, "gpt-5-mini", "gpt-5"),
-    Provider("Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1/", "claude-haiku-4-5", "claude-sonnet-4-5"),
+    Provider(
+        "Anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1/", "claude-haiku-4-5", "claude-sonnet-4-5"
+    ),
     Provider("Mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", "mistral-small-latest", "mistral-large-latest"),
-    Provider("Google", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta/openai/", "gemini-2.5-flash", "gemini-2.5-pro"),
-    Provider("Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", "llama-3.1-8b-instant", "llama-3.3-70b-versatile"),
+    Provider(
+        "Google",
+        "GEMINI_API_KEY",
+        "https://generativelanguage.googleapis.com/v1beta/openai/",
+        "gemini-2.5-flash",
+        "gemini-2.5-pro",
+    ),
+    Provider(
+        "Groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1", "llama-3.1-8b-instant", "llama-3.3-70b-versatile"
+    ),
     Provider("DeepSeek", "DEEPSEEK_API_KEY", "https://api.deepseek.com", "deepseek-chat", "deepseek-chat"),
     Provider("OpenRouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", "openai/gpt-5-mini", "openai/gpt-5"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,8 @@ def _server(base_url: str, timeout: float) -> Server | None:
 
 
 def list_models(base_url: str, *, timeout: float, key: str | None = None) -> tuple[str, ...] | None:
-    """The ids a server lists; empty when it answers something else; None when nothing answers. The environment's proxies
+    """The ids a server lists; empty when it answers something else; None when nothing answers. The environment's
+    proxies
     are not used: they would carry a question about this machine away from it."""
     import httpx
 
