@@ -13,6 +13,7 @@ from agentos.agent import Passage
 from agentos.capabilities.words import Language
 from agents.text.draft import note, source_list
 from agents.text.headline import headline
+from agents.text.lexicon import lexicon
 from agents.text.material import Run, Section, sections
 from agents.text.sentences import meaning, plain, sentences, without_citations
 
@@ -66,7 +67,7 @@ def compose(
 ) -> Composition | None:
     """A post of about `words` words, or None when the sources hold no usable sentence.
 
-    `avoid` holds a checker's reasons: every sentence they quote is left out. `goal` "brief" gives lists instead of prose.
+    `avoid` holds a checker's reasons: every sentence they quote is left out. `goal` "brief" gives lists.
     """  # fmt: skip
     dropped = _quoted(avoid, passages)
     found = sections(passages, topic, language, dropped)
@@ -75,7 +76,7 @@ def compose(
     if not lead:
         return None
     chosen = _chosen([s for s in found if s.heading], words)
-    closing = _points(chosen, words // 9)
+    closing = _points([s for s in found if s.heading], chosen, max(40, words // 9))
     held = {plain(sentence) for run in closing for sentence in run.said}
     body = _body(chosen, page, language, words - len(lead.split()) - words // 9, goal, held)
     points = [page.take(run, language) for run in closing if page.fresh(run, language)]
@@ -114,22 +115,39 @@ def _lead(found: Sequence[Section], page: _Page, language: Language, limit: int)
 
 
 def _chosen(found: Sequence[Section], words: int) -> list[Section]:
-    """As many sections as fit at a readable length, the most relevant ones, in the sources' order."""
+    """As many sections as fit at a readable length, in the sources' order; each source's best comes first."""
     many = max(2, min(7, round(words / _SECTION_WORDS)))
-    best = sorted(range(len(found)), key=lambda i: (-found[i].relevance, i))[:many]
-    return [found[i] for i in sorted(best)]
+    ranked = sorted(range(len(found)), key=lambda i: (-found[i].relevance, i))
+    firsts: dict[str, int] = {}
+    for i in ranked:
+        firsts.setdefault(found[i].runs[0].source, i)
+    order = [*firsts.values(), *(i for i in ranked if i not in firsts.values())]
+    return [found[i] for i in sorted(order[:many])]
 
 
-def _points(chosen: Sequence[Section], limit: int) -> list[Run]:
-    """One short point a section for the closing list: list items and late sentences first, they sum up; never openers."""
-    points: list[Run] = []
-    for section in chosen:
-        singles = [r for p in section.paragraphs for r in p.runs[1:] or (p.runs if p.runs[0].item else ())]
-        short = [run for run in singles if len(run.said) == 1 and 6 <= run.words <= 24]
-        spare = len(section.runs) - 1
-        if short and spare >= 2 and sum(r.words for r in points) + short[-1].words <= limit:
-            points.append(max(short, key=lambda run: (run.item, -run.words)))
-    return points if len(points) >= 3 else []
+def _points(found: Sequence[Section], chosen: Sequence[Section], limit: int) -> list[Run]:
+    """For the closing list: at most one short piece of advice a section, first from those the body has no room for."""
+    best: list[tuple[int, bool, int, Run]] = []
+    for i, section in enumerate(found):
+        spare = section not in chosen or len(section.runs) > 2
+        fit = [run for run in section.runs if spare and _stands_alone(run)]
+        if fit:
+            run = max(fit, key=lambda run: (_advice(run), -run.words))
+            best.append((-_advice(run), section in chosen, i, run))
+    picked: list[tuple[int, Run]] = []
+    for _, _, i, run in sorted(best, key=lambda entry: entry[:3]):
+        if len(picked) < 5 and sum(r.words for _, r in picked) + run.words <= limit:
+            picked.append((i, run))
+    return [run for _, run in sorted(picked, key=lambda entry: entry[0])] if len(picked) >= 3 else []
+
+
+def _stands_alone(run: Run) -> bool:
+    small = {word.strip(".,;:").casefold() for word in run.said[0].split()}
+    return len(run.said) == 1 and 6 <= run.words <= 24 and small.isdisjoint(lexicon("headline", "pointing"))
+
+
+def _advice(run: Run) -> int:
+    return len({word.strip(".,;:").casefold() for word in run.said[0].split()} & lexicon("headline", "advice"))
 
 
 def _body(
@@ -148,7 +166,7 @@ def _body(
 def _section(
     section: Section, page: _Page, language: Language, share: int, goal: str, held: set[str]
 ) -> tuple[str, int]:
-    """The section in its source's own order until its share of words is used; paragraphs and lists stay what they were."""
+    """The section in its source's own order until its share of words is used; lists stay lists."""
     blocks: list[tuple[bool, str]] = []
     count = 0
     for paragraph in section.paragraphs:

@@ -47,6 +47,11 @@ def stems(text: str, language: Language) -> list[str]:
     return [stem(word, language) for word in words(text) if not stopword(word, language)]
 
 
+def meaningful(text: str, language: Language) -> frozenset[str]:
+    """The distinct stems of a text."""
+    return frozenset(stems(text, language))
+
+
 @lru_cache(maxsize=4)
 def _stop(language: Language) -> frozenset[str]:
     lists = tomllib.loads(files("agentos.capabilities").joinpath("stopwords.toml").read_text("utf-8"))

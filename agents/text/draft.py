@@ -28,7 +28,7 @@ def source_list(cited: Iterable[tuple[int, str, str]], language: Language) -> st
     for n, source, title in cited:
         label = re.sub(r"[\[\]<>]", "", title)
         link = source.startswith(("http://", "https://"))
-        lines.append(f"{n}. {label} (<{source}>)" if link else f"{n}. {label}")
+        lines.append(f"- [{n}] {label} (<{source}>)" if link else f"- [{n}] {label}")
     return f"## {SOURCES[language]}\n\n" + "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from agentos.agent import Passage
 from agentos.capabilities.words import Language, language_of
@@ -79,7 +80,7 @@ def written_small(texts: Iterable[str]) -> frozenset[str]:
 def segments(sentence: str, found: list[Figure], language: Language) -> list[Segment]:
     """Cuts a sentence between its figures, at the last break before each; without a break, figures share a stretch."""
     cuts = [0]
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         breaks = [m.start() for m in _BREAK.finditer(sentence, before.end, after.start + 1)]
         cuts.append(breaks[0] if breaks else cuts[-1])
     ends = [next((cut for cut in cuts[i + 1 :] if cut > cuts[i]), len(sentence)) for i in range(len(cuts))]

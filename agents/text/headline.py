@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agentos.capabilities.words import Language
+from agents.text.lexicon import lexicon
 
-_SMALL = frozenset(
-    ["a", "an", "and", "as", "at", "but", "by", "for", "from", "in", "into", "nor", "of", "on", "or", "over", "per", "so", "the", "to", "up", "via", "vs", "with", "without", "yet", "is", "are"]
-)  # fmt: skip
 _ASKED = re.compile(
     r"^(?:please\s+)?(?:(?:write|produce|create|draft)\s+)?(?:an?|the|one|ein(?:en)?)?\s*"
     r"(?:(?:short|new|kurzen?|neuen?)\s+)?"
@@ -35,12 +33,13 @@ def headline(topic: str, language: Language, texts: Iterable[str]) -> str:
 
 
 def _cased(token: str, *, inner: bool) -> str:
-    if inner and token.casefold() in _SMALL:
+    if inner and token.casefold() in lexicon("headline", "small"):
         return token.casefold()
     if not token.islower():
         return token
+    small = lexicon("headline", "small")
     parts = token.split("-")
-    return "-".join(part if i and part in _SMALL else part[:1].upper() + part[1:] for i, part in enumerate(parts))
+    return "-".join(part if i and part in small else part[:1].upper() + part[1:] for i, part in enumerate(parts))
 
 
 def _usual(texts: Iterable[str]) -> dict[str, str]:

@@ -24,10 +24,6 @@ _TO_A_MODEL = re.compile(
     r"regeln)|\bsystem prompt\b|\bas an ai\b|\blanguage model\b|\bapprove everything\b",
     re.I,
 )
-_ASIDE = frozenset(
-    ["sources", "quellen", "notes", "notizen", "links", "references", "literatur", "weblinks", "todo", "contact", "kontakt", "imprint", "impressum", "changelog", "see-also", "further-reading", "weiterführendes"]
-)
-_OPENING = frozenset(["introduction", "overview", "einleitung", "einführung", "überblick", "summary", "zusammenfassung"])
 
 
 @dataclass(frozen=True)
@@ -90,9 +86,9 @@ def tidy_heading(passage: Passage) -> str | None:
     """The heading without numbering; "" for an opening; None for sections that are no part of a text."""
     heading = re.sub(r"^(?:\d+(?:\.\d+)*[.)]?|[A-Z][.)])\s+", "", passage.heading).strip(" :.#*")
     slug = heading.casefold().replace(" ", "-")
-    if slug in _ASIDE:
+    if slug in lexicon("headline", "aside"):
         return None
-    return "" if slug in _OPENING or plain(heading) == plain(passage.title) else heading
+    return "" if slug in lexicon("headline", "opening") or plain(heading) == plain(passage.title) else heading
 
 
 def _paragraphs(passage: Passage, heading: str | None, language: Language, dropped: frozenset[str]) -> list[Paragraph]:

@@ -18,7 +18,7 @@ _THAN = re.compile(r"\b(?:than|als)\b")
 
 @dataclass(frozen=True)
 class Finding:
-    """`what` is the figure or name judged, "" for the sentence as a whole; `source` the path or URL that supports it."""
+    """`what` is the figure or name judged, "" for the sentence as a whole; `source` is what supports it."""
 
     what: str
     supported: bool

@@ -1,0 +1,1 @@
+"""Style and compliance rules, as data: one TOML file each."""

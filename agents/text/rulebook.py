@@ -1,0 +1,161 @@
+"""The editor's rules, read from `agents/rules/*.toml` and applied to a text."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from agentos.capabilities.markdown import Block, blocks, images
+from agentos.capabilities.words import Language
+from agents.text.sentences import sentences
+
+Severity = Literal["note", "card", "stop"]
+_QUOTED = re.compile(r"[“„«\"]([^“”„«»\"]{20,})[”“»\"]")
+
+
+class Hit(BaseModel):
+    """A rule that was broken, and the sentence that broke it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    severity: Severity
+    sentence: str
+    message: str
+
+
+class Rule(BaseModel):
+    """One compliance rule; the operator writes hers in the same form. A pattern that is no regular expression is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: str
+    kind: Literal["forbidden", "disclosure"] = "forbidden"
+    severity: Severity = "card"
+    languages: tuple[Language, ...] = ("en", "de")
+    pattern: str
+    unless: str | None = None
+    demands: str | None = None
+    message: str
+
+    @field_validator("pattern", "unless", "demands")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+
+def tidied(markdown: str, language: Language) -> tuple[str, list[str]]:
+    """The text with the `replace` rules applied outside code and addresses, and what was changed, once per rule."""
+    changes: list[str] = []
+    lines = []
+    fenced = False
+    for line in markdown.split("\n"):
+        fenced ^= line.lstrip().startswith("```")
+        if fenced or re.match(r"\s*(?:\||---|>|\[\w+\]:|```)", line):
+            lines.append(line)
+            continue
+        for rule in _style()["replace"]:
+            if language in rule["languages"]:
+                line, count = _outside_code(re.compile(rule["pattern"]), rule["with"], line)
+                changes += [rule["why"]] if count and rule["why"] not in changes else []
+        lines.append(line)
+    return "\n".join(lines), changes
+
+
+def style_hits(markdown: str, language: Language) -> list[Hit]:
+    """Filler words and overlong sentences: notes."""
+    limit = int(_style()["limits"]["sentence_words"])
+    found = []
+    for sentence in said(markdown):
+        for rule in _style()["flag"]:
+            if language in rule["languages"] and re.search(rule["pattern"], sentence):
+                found.append(Hit(rule=rule["rule"], severity="note", sentence=sentence, message=rule["message"]))
+        if len(sentence.split()) > limit:
+            message = _style()["limits"][f"message_{language}"].format(limit=limit)
+            found.append(Hit(rule="style.long_sentence", severity="note", sentence=sentence, message=message))
+    return found
+
+
+def compliance_hits(markdown: str, language: Language, own: Iterable[Rule]) -> list[Hit]:
+    """Forbidden claims, missing disclosures, long quotations and images without a licence note."""
+    told = said(markdown)
+    rules = [rule for rule in [*_built_in(), *own] if language in rule.languages]
+    found = [hit for rule in rules for hit in _broken(rule, told)]
+    parts = blocks(markdown)
+    return [*found, *_quotes(parts, language), *_images(markdown, language)]
+
+
+def said(markdown: str) -> list[str]:
+    """All sentences of a text, headings and quotations included."""
+    return [sentence for block in blocks(markdown) for sentence in sentences(block.text)]
+
+
+def _broken(rule: Rule, told: list[str]) -> list[Hit]:
+    at_fault = [s for s in told if re.search(rule.pattern, s) and not (rule.unless and re.search(rule.unless, s))]
+    if rule.kind == "disclosure":
+        if any(re.search(rule.demands or r"(?!)", sentence) for sentence in told):
+            return []
+        at_fault = at_fault[:1]
+    return [Hit(rule=rule.rule, severity=rule.severity, sentence=s, message=rule.message) for s in at_fault]
+
+
+def _quotes(parts: list[Block], language: Language) -> list[Hit]:
+    limits = _compliance()["quotes"]
+    quoted = [part.text for part in parts if part.kind == "quote"]
+    quoted += [quote for part in parts if part.kind != "quote" for quote in _QUOTED.findall(part.text)]
+    return [
+        _hit(limits, language, text, count=len(text.split()), limit=limits["words"])
+        for text in quoted
+        if len(text.split()) > limits["words"]
+    ]
+
+
+def _images(markdown: str, language: Language) -> list[Hit]:
+    rule = _compliance()["images"]
+    found = []
+    for address, alternative, title in images(markdown):
+        place = markdown.find(address)
+        below = " ".join(markdown[place + len(address) :].split("\n")[:3]) if place >= 0 else ""
+        if not re.search(rule["pattern"], f"{alternative} {title} {below}"):
+            found.append(_hit(rule, language, f"![{alternative}]({address})"))
+    return found
+
+
+def _hit(rule: Mapping[str, Any], language: Language, sentence: str, **values: object) -> Hit:
+    message = str(rule[f"message_{language}"]).format(**values)
+    return Hit(rule=rule["rule"], severity=rule["severity"], sentence=sentence, message=message)
+
+
+def _outside_code(pattern: re.Pattern[str], replacement: str, line: str) -> tuple[str, int]:
+    """Applies a rule to a line, but not inside `code`, link targets and bare addresses."""
+    pieces = re.split(r"(`[^`]*`|\]\([^)]*\)|<[^>]*>|https?://\S+)", line)
+    total = 0
+    for i in range(0, len(pieces), 2):
+        pieces[i], count = pattern.subn(replacement, pieces[i])
+        total += count
+    return "".join(pieces), total
+
+
+@lru_cache(maxsize=1)
+def _style() -> dict[str, Any]:
+    return tomllib.loads(files("agents.rules").joinpath("style.toml").read_text("utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _compliance() -> dict[str, Any]:
+    return tomllib.loads(files("agents.rules").joinpath("compliance.toml").read_text("utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _built_in() -> tuple[Rule, ...]:
+    return tuple(Rule.model_validate(rule) for rule in _compliance()["rules"])
