@@ -5,7 +5,7 @@ from email import message_from_bytes, message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 def written(root: Path) -> EmailMessage:
     (file,) = (root / "outbox").glob("*.eml")
-    return cast(EmailMessage, message_from_string(file.read_bytes().decode(), policy=default))
+    return message_from_string(file.read_bytes().decode(), policy=default)
 
 
 def test_without_a_server_a_mail_program_can_open_and_send_the_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agentos.agent import Tier
 from agentos.effects.site.post import Publish
 from agents import publisher
 
@@ -13,7 +14,8 @@ from agents import publisher
 class FakeKit:
     """A kit with two capabilities and nothing else; like the real one it refuses what the manifest does not name."""
 
-    task, step, tier = "task-1", "post", "none"
+    task, step = "task-1", "post"
+    tier: Tier = "none"
     feedback: tuple[str, ...] = ()
     now = datetime(2026, 11, 23, tzinfo=UTC)
     random = random.Random(1)
