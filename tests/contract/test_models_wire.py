@@ -380,7 +380,7 @@ async def test_a_local_model_is_asked_directly_whatever_the_environment_says(mon
 
 
 def test_prompts_are_not_traced_whatever_the_environment_says() -> None:
-    """In a process of its own: langsmith reads its variables once. The first run shows that the spy sees a trace."""
+    """In a process of its own: langsmith reads its variables once. The first run shows that the spy would see it."""
     code = """if True:
         import asyncio, os, sys
         from agentos.models import ModelRequest, Models
