@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from agentos.money import Money
 from agentos.policy.actions import Context, Decision, Defer, ModelAction, NeedsApproval, Reason, Refuse, Spend
 from agentos.policy.hours import next_day, next_month
 from agentos.policy.model import Budget, Policy
-
-_TASK_HINT = "Approve to go on, or give the task more with --budget."
 
 
 class _NoRateError(Exception):
@@ -38,7 +38,7 @@ def over_budget(action: ModelAction, context: Context, policy: Policy) -> Decisi
     """None where the call fits into task, day and month.
 
     A call that does not fit into an empty day or month is refused; one that does not fit into what is left of them
-    waits; one that does not fit into its task asks.
+    waits; one that does not fit into its task asks, and each approval gives the task as much again.
     """
     try:
         return _over(action, context, policy)
@@ -60,8 +60,25 @@ def _over(action: ModelAction, context: Context, policy: Policy) -> Decision | N
         if limit.until is not None and _exceeds(limit, cost, action.tokens, *_spent(limit, policy)):
             return Defer(limit.until, _used_up(limit, policy))
     if _exceeds(task, cost, action.tokens, *_spent(task, policy)):
-        return NeedsApproval((_used_up(task, policy),))
+        return _ask_for_more(task, cost, action.tokens, context, policy)
     return None
+
+
+def _ask_for_more(task: _Limit, cost: Decimal, tokens: int, context: Context, policy: Policy) -> Decision | None:
+    """`about` is how many further budgets the task then has: a grant lets it go that far and no further."""
+    spent, used = _spent(task, policy)
+    if 0 in (task.budget.cost if cost > 0 else None, task.budget.tokens if tokens else None):
+        return Refuse("budget.task_zero", "This task may cost nothing.", "Give it a budget with --budget, or no model.")
+    more = max(_times(spent + cost, task.budget.cost), _times(used + tokens, task.budget.tokens)) - 1
+    granted = [r.about for r in context.granted if r.code == "budget.task" and r.about.isdecimal()]
+    if any(int(about) >= more for about in granted):
+        return None
+    return NeedsApproval((_used_up(task, policy, more),))
+
+
+def _times(wanted: Decimal | int, limit: Decimal | int | None) -> int:
+    """How many budgets of this size are needed, rounded up."""
+    return math.ceil(Fraction(wanted) / Fraction(limit)) if limit else 0
 
 
 def _limits(context: Context, policy: Policy) -> tuple[_Limit, _Limit, _Limit]:
@@ -93,10 +110,12 @@ def _exceeds(limit: _Limit, cost: Decimal, tokens: int, spent: Decimal, used: in
     return over_cost or (budget.tokens is not None and used + tokens > budget.tokens)
 
 
-def _used_up(limit: _Limit, policy: Policy) -> Reason:
+def _used_up(limit: _Limit, policy: Policy, more: int = 0) -> Reason:
     what = f"The next model call may go beyond {limit.label} budget of {_say(limit.budget, policy)}."
-    hint = _TASK_HINT if limit.until is None else f"[budgets.{limit.name}] in policy.toml holds the limit."
-    return Reason(f"budget.{limit.name}", f"{what} {hint}")
+    hint = f"[budgets.{limit.name}] in policy.toml holds the limit."
+    if more:
+        hint = f"Approving lets it spend {'as much' if more == 1 else f'{more} times as much'} again."
+    return Reason(f"budget.{limit.name}", f"{what} {hint}", about=str(more) if more else "")
 
 
 def _too_large(limit: _Limit) -> Refuse:

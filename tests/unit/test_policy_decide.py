@@ -266,6 +266,27 @@ def test_the_operators_budget_takes_the_place_of_the_policys() -> None:
     assert decide(call(usd("0")), replace(CONTEXT, task_budget=eur("0")), POLICY) == Allow()
 
 
+def test_an_approval_gives_the_task_as_much_again_and_no_more() -> None:
+    spent = replace(CONTEXT, task=Spend((usd("0.95"),)))
+    shown = decide(call(usd("0.06")), spent, POLICY)
+    assert isinstance(shown, NeedsApproval)
+    assert "as much again" in shown.reasons[0].text
+    granted = replace(spent, granted=shown.reasons)
+    assert decide(call(usd("0.06")), granted, POLICY) == Allow()
+    assert decide(call(usd("1.05")), granted, POLICY) == Allow()
+    again = decide(call(usd("1.06")), granted, POLICY)
+    assert isinstance(again, NeedsApproval)
+    twice = replace(spent, granted=again.reasons)
+    assert decide(call(usd("0.06")), twice, POLICY) == Allow()
+    assert decide(call(usd("1.06")), twice, POLICY) == Allow()
+
+
+def test_a_budget_of_nothing_is_not_asked_about() -> None:
+    decision = decide(call(usd("0.01")), replace(CONTEXT, task_budget=eur("0")), POLICY)
+    assert isinstance(decision, Refuse)
+    assert decision.code == "budget.task_zero"
+
+
 @pytest.mark.parametrize(
     ("spent", "until"),
     [
