@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from agentos.intents.currencies import CODES
+from agentos.intents.language import COMMON
 from agentos.intents.words import word_set
 from agentos.workspace.model import Client
 
@@ -94,8 +96,8 @@ def _mention(
         return None
     best = max(score for score, _ in scored)
     ids = tuple(sorted({identity for score, identity in scored if score == best}))
-    near = best == _HEAD and _goes_on(text, end, following)
-    if near:
+    near = len(core) == 1 and _is_part_of_another_name(text, start, end, following, best)
+    if near and following:
         end = following[0][1]
     return ClientMention(start, end, text[start:end], ids, best, near)
 
@@ -127,18 +129,33 @@ def _similar(one: str, other: str) -> bool:
     return OSA.distance(one, other) <= (1 if len(other) < 9 else 2)
 
 
-def _goes_on(text: str, end: int, following: list[tuple[int, int, str]]) -> bool:
-    """ "Acme Foods" is not "Acme Studio": a capitalised word right after the first word of a name makes it another
-    name."""
-    if not following or text[end : following[0][0]].strip(" \u00a0"):
+def _is_part_of_another_name(
+    text: str, start: int, end: int, following: list[tuple[int, int, str]], strength: int
+) -> bool:
+    """ "Acme Foods" and "Old Acme" are not "Acme Studio": one word of a name counts only where no other name stands
+    beside it. In lower case that can't be seen, so there a mere first word needs a known word after it."""
+    previous = re.search(r"([^\W_][\w'’&-]*) $", text[:start])
+    if previous and previous[1][0].isupper() and not _ordinary(previous[1]):
+        return True
+    if not following or text[end : following[0][0]] != " ":
         return False
     word = following[0][2]
-    return word[0].isupper() and len(word) > 1 and not word.isupper()
+    return word[0].isalpha() and not _ordinary(word) and (word[0].isupper() or strength == _HEAD)
+
+
+def _ordinary(word: str) -> bool:
+    return word.casefold() in COMMON or word.upper() in CODES or fold(word.rstrip(".")) in _FOLDED_LEGAL
+
+
+def _rank(mention: ClientMention) -> tuple[int, int, int, int]:
+    """Whole names before typos before first words before other people's names; the longer, then the stricter match."""
+    tier = 3 if mention.near else 0 if mention.strength >= _NAME else 1 if mention.strength == _TYPO else 2
+    return tier, mention.start - mention.end, -mention.strength, mention.start
 
 
 def _strongest(found: list[ClientMention]) -> tuple[ClientMention, ...]:
     kept: list[ClientMention] = []
-    for one in sorted(found, key=lambda m: (-m.strength, m.start - m.end, m.start)):
+    for one in sorted(found, key=_rank):
         if not any(one.start < other.end and other.start < one.end for other in kept):
             kept.append(one)
     return tuple(sorted(kept, key=lambda m: m.start))

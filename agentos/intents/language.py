@@ -32,6 +32,19 @@ _DE = word_set(
     woche zu zum zur zusammenfassung
     """
 )
+COMMON = (
+    _EN
+    | _DE
+    | word_set(
+        """
+    euro euros gross over at from owes fakturiere berechne zahlbar fällig inkl zzgl plus minus then said says wants
+    needs paid hat will zahlt dear hello hallo hi liebe lieber betrag amount total summe sofort urgent asap again
+    wieder today's january february march april may june july august september october november december
+    """
+    )
+)
+"""Words that are no part of a name."""
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 

@@ -13,7 +13,7 @@ from agentos.intents.amounts import FoundAmount, find_amounts
 from agentos.intents.clients import ClientMention, find_clients
 from agentos.intents.dates import FoundDate, find_dates
 from agentos.intents.language import Language, detect
-from agentos.intents.model import OpenQuestion, Understanding
+from agentos.intents.model import OpenQuestion, Understanding, Workflow
 from agentos.intents.parts import find_parts
 from agentos.intents.slots import Filled, fill_amount, fill_client, fill_due, find_description
 from agentos.intents.text import clean
@@ -23,8 +23,11 @@ from agentos.intents.workflows import Parts, Span, clause_end
 from agentos.workspace.model import Business, Client
 
 _GOAL = 200
-_CONFIDENTIAL = re.compile(
-    r"\b(?:confidential(?:ly)?|vertraulich\w*|private(?:ly)?|nda|geheim|streng vertraulich|secret)\b", re.IGNORECASE
+_CONFIDENTIAL = re.compile(r"\b(?:confidential(?:ly)?|in confidence|under nda|vertraulich\w*)\b", re.IGNORECASE)
+_UNPUBLISHED = re.compile(
+    r"\b(?:without publishing|(?:don['’]t|do not|never|not to) publish|not (?:yet )?published|draft only|only a draft"
+    r"|ohne (?:es |ihn )?zu veröffentlichen|nicht (?:\w+ )?veröffentlich\w*|nur (?:als |ein(?:en)? )?entwurf)\b",
+    re.IGNORECASE,
 )
 _LOW = re.compile(
     r"\b(?:no rush|no hurry|not urgent|isn['’]t urgent|when(?:ever)? you (?:have|find) (?:the )?time|overnight"
@@ -64,7 +67,7 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
         questions += (_goal_question(),)
     return Understanding(
         goal=_goal(read.text),
-        workflow=read.parts.workflow,
+        workflow=_workflow(read),
         slots=slots,
         questions=questions,
         sensitivity=_sensitivity(read, clients),
@@ -180,6 +183,11 @@ def _stops(read: Read) -> list[Span]:
         )
     ]
     return [(d.start, d.end) for d in read.dates if d.due] + [(u.start, u.end) for u in read.urls] + addressed
+
+
+def _workflow(read: Read) -> Workflow | None:
+    """No recipe for a post ends before publishing: a request that forbids it goes to the planner, slots and all."""
+    return None if read.parts.post and _UNPUBLISHED.search(read.text) else read.parts.workflow
 
 
 def _sensitivity(read: Read, clients: Mapping[str, Client]) -> Literal["normal", "confidential"]:

@@ -134,7 +134,7 @@ def fill_due(dates: Sequence[FoundDate]) -> Filled:
 
 
 _ARTICLE = re.compile(r"(?:(?:the|our|die|den|der|das|dem) )?")
-_FOR = re.compile(r"\b(?:for|für|wegen|regarding|because of|betreffend)\s+", re.IGNORECASE)
+_FOR = re.compile(r"\b(?:for|für|wegen|regarding|because of|betreffend|description:|beschreibung:)\s+", re.IGNORECASE)
 
 
 def find_description(

@@ -24,10 +24,10 @@ _CUT = re.compile(
     r"[,;(]?\s*\b(?:this is |it is |es ist )?(?:not |nicht (?:so )?)?"
     r"(?:asap|as soon as possible|right away|urgently|urgent|immediately|this is confidential|no rush|overnight"
     r"|so schnell wie möglich|dringend|eilig|sofort|vertraulich|keine eile|über nacht|based on"
-    r"|using (?:only )?(?:the |my )?(?:page|notes|sources|site)?"
-    r"(?=\s*$|\s+(?:the|my|from|in|page)\b)|and (?:then )?publish(?: it)?|und (?:dann )?veröffentliche"
+    r"|using (?:only )?(?:the|my|our) (?:own )?(?:pages?|notes|sources|sites?|knowledge)|without publishing"
+    r"|and (?:then )?publish(?: it)?|und (?:dann )?veröffentliche"
     r"|without an? invoice|ohne rechnung"
-    r"|(?:but )?(?:don['’]t|do not) \w+|but no |aber keine)\b.*$",
+    r"|(?:but )?(?:don['’]t|do not) \w+|but no |aber (?:keine|nicht))\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 _TAIL = re.compile(

@@ -195,6 +195,20 @@ def test_confidential_clients_and_words():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Write a post about noise, but don't publish it",
+        "Write a post about noise without publishing",
+        "Schreibe einen Beitrag über noise, aber nicht veröffentlichen",
+    ],
+)
+def test_a_post_that_must_not_be_published_takes_no_recipe_that_publishes(text):
+    understood = read(text)
+    assert understood.workflow is None
+    assert understood.slots == {"topic": "noise"}
+
+
+@pytest.mark.parametrize(
     ("text", "urgency"),
     [
         ("Write a post about noise, urgent", "high"),

@@ -247,10 +247,46 @@ def test_other_names_are_nobody(text):
     assert find_clients(text, CLIENTS) == ()
 
 
-def test_the_first_word_of_a_name_with_another_second_is_somebody_else():
-    (mention,) = find_clients("Invoice Acme Foods", CLIENTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Invoice Acme Foods 5 EUR",
+        "invoice acme foods 5 eur",
+        "Invoice Bee Hotels 5 EUR",
+        "Invoice Old Acme 5 EUR",
+        "an Beta Reisen",
+    ],
+)
+def test_one_word_of_a_name_beside_another_word_is_somebody_else(text):
+    (mention,) = find_clients(text, CLIENTS)
     assert mention.near
-    assert read_client("Acme Foods", CLIENTS) is None
+    assert read_client(text, CLIENTS) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Invoice Bee EUR 500",
+        "Bee Ltd",
+        "invoice acme eur 500",
+        "Berechne Acme 500 €",
+        "stelle Acme netto 500 € in Rechnung",
+        "Acme.",
+    ],
+)
+def test_ordinary_words_beside_a_name_do_not_matter(text):
+    (mention,) = find_clients(text, CLIENTS)
+    assert not mention.near
+
+
+def test_the_longer_name_wins_over_another_clients_alias():
+    clients = {
+        "acme": Client(id="acme", name="Acme Holding", aliases=("Acme",)),
+        "studio": Client(id="studio", name="Acme Studio GmbH"),
+    }
+    for text in ("Acme Studio", "acme studio", "Invoice Acme Studio GmbH 500 EUR"):
+        (mention,) = find_clients(text, clients)
+        assert mention.ids == ("studio",)
 
 
 @given(st.sampled_from(sorted(CLIENTS)))
