@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentos.agent import Question
-from agentos.errors import AgentOSError, Refused
+from agentos.errors import AgentOSError, Conflict, Refused
 from agentos.events.types import (
     ApprovalExpired,
     StepCompleted,
@@ -130,7 +130,7 @@ async def _pass(run: TaskRun) -> bool:
     parallel = int((run.state.estimate or {}).get("parallel") or 4)
     await choreograph(run.plan, Context(execute, on_crash), parallel=parallel)
     if run.refused is not None:
-        if getattr(run.refused, "code", "") == "effect.stale":
+        if isinstance(run.refused, Conflict) or run.refused.code == "effect.stale":
             run.catch_up()
             return False
         raise run.refused
@@ -154,7 +154,9 @@ async def _take_answers(run: TaskRun) -> None:
         answer = step.answers.get("decision")
         if answer == "accept" and step.status == "failed":
             fact = StepCompleted(step=card.step, round=step.round, output={"accepted": step.reasons})
-            await run.record(run.event(fact, key=f"step.completed/{run.task}/{card.step}/{step.round}", actor="operator"))
+            await run.record(
+                run.event(fact, key=f"step.completed/{run.task}/{card.step}/{step.round}", actor="operator")
+            )
         elif answer == "cancel" and step.status == "new":
             failed = StepFailed(
                 step=card.step, round=step.round, attempt=step.attempt, kind="permanent", code="task.given_up",

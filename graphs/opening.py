@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import agents
 from agentos.clock import Clock, SystemClock
 from agentos.effects.port import System
+from agentos.errors import WorkspaceError
 from agentos.events.types import CircuitClosed, CircuitOpened
 from agentos.ids import digest
+from agentos.models.cache import MemoryCache
 from agentos.models.models import Models
-from agentos.models.request import ModelAnswer, ModelPort
+from agentos.models.request import ModelPort
 from agentos.outside import CircuitBreaker, Circuits, Transition
 from agentos.platform import AgentModule, Platform, Store, open_store
-from agentos.policy.load import load_policy
+from agentos.policy import Policy
+from agentos.policy.load import FILE, parse_policy
 from agentos.workspace.load import Workspace, edited_files, load_workspace
 
 
@@ -34,7 +38,7 @@ def open_platform(
     """Raises WorkspaceError, with file and line, when agentos.toml or policy.toml is wrong."""
     clock = clock or SystemClock()
     workspace = load_workspace(root)
-    policy = load_policy(root)
+    policy = read_policy(root)
     store = open_store(root, clock=clock)
     record_files(store, root)
     circuits = _circuits(store)
@@ -44,12 +48,24 @@ def open_platform(
         workspace=workspace,
         policy=policy,
         clock=clock,
-        models=models or Models(workspace.configuration.models, environ, clock=clock, circuits=circuits, cache=LogCache(store)),
+        models=models
+        or Models(workspace.configuration.models, environ, clock=clock, circuits=circuits, cache=MemoryCache()),
         systems=systems if systems is not None else build_systems(workspace, clock),
         agents=own_agents if own_agents is not None else load_agents(),
         circuits=circuits,
         environ=MappingProxyType(dict(environ)),
     )
+
+
+def read_policy(root: Path) -> Policy:
+    """`policy.toml`; without one the strictest policy, in which every effect asks. Raises WorkspaceError with the
+    line."""
+    try:
+        return parse_policy((root / FILE).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return Policy()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"can't be read: {error}", where=FILE, hint="Save it as UTF-8.") from None
 
 
 def load_agents() -> dict[str, AgentModule]:
@@ -78,7 +94,8 @@ def build_systems(workspace: Workspace, clock: Clock) -> dict[str, System]:
 
 
 def record_files(store: Store, root: Path) -> None:
-    """Files the operator edits become `workspace.file_changed` before they are used: history knows what was in force."""
+    """Files the operator edits become `workspace.file_changed` before they are used: history knows what was in
+    force."""
     from agentos.events.types import FileChanged
 
     known: dict[str, str | None] = {}
@@ -96,32 +113,17 @@ def record_files(store: Store, root: Path) -> None:
             store.log.append(FileChanged(path=path, digest=None, blob=None).on("workspace", actor="operator"))
 
 
-class LogCache:
-    """The exact-match answer cache: kept as files below state/, rebuilt by simply being empty."""
-
-    def __init__(self, store: Store) -> None:
-        self._folder = store.root / "state" / "answers"
-
-    def get(self, key: str) -> ModelAnswer | None:
-        try:
-            return ModelAnswer.model_validate_json((self._folder / key).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-
-    def put(self, key: str, answer: ModelAnswer) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = self._folder / f".{os.getpid()}-{key[:16]}"
-        aside.write_text(answer.model_dump_json(), encoding="utf-8")
-        aside.replace(self._folder / key)
-
-
 def _circuits(store: Store) -> Circuits:
     """Circuits as the log knows them; their changes go back into it."""
     states: dict[str, CircuitBreaker] = {}
     for record in store.log.read(types=("circuit.opened", "circuit.closed")):
         name = record.data["circuit"]
-        opened = record.type == "circuit.opened"
-        states[name] = states.get(name, CircuitBreaker()).opened(record.at) if opened else CircuitBreaker()
+        if record.type == "circuit.opened":
+            until = datetime.fromisoformat(record.data["until"])
+            trips = states.get(name, CircuitBreaker()).trips + 1
+            states[name] = CircuitBreaker(trips=trips, open_until=until)
+        else:
+            states[name] = CircuitBreaker()
 
     def changed(name: str, transition: Transition, state: CircuitBreaker) -> None:
         if transition == "opened" and state.open_until is not None:

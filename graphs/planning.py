@@ -34,7 +34,9 @@ async def make_plan(run: TaskRun) -> bool:
     found = await intake(run, recipes)
     name = "undo" if run.state.trigger == "undo" else found.workflow
     recipe = recipes.get(name or "")
-    plan = to_plan(recipe, found.slots, run.platform.agents) if recipe is not None else await _planned(run, found, recipes)
+    plan = (
+        to_plan(recipe, found.slots, run.platform.agents) if recipe is not None else await _planned(run, found, recipes)
+    )
     if plan is None:
         return False
     fact = TaskPlanned(
@@ -59,19 +61,24 @@ async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe
         },
     )  # fmt: skip
     choices = tuple(sorted(set(recipes) - set(HIDDEN)))
-    if tier_of(run, step, run.platform.agents["planner"]) == "offline":
-        raise Question("workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices)
+    if tier_of(run, step, run.platform.agents["planner"].manifest) == "offline":
+        raise Question(
+            "workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices
+        )
     await run_step(run, step)
     if run.state.step("plan").status != "completed":
         return None
     try:
         return validated(run, run.output("plan") or {}, found)
     except (ValidationError, AgentOSError) as error:
-        raise Question("workflow", f"The plan that was made does not hold ({first_of(error)}). Which is it?", choices) from None
+        raise Question(
+            "workflow", f"The plan that was made does not hold ({first_of(error)}). Which is it?", choices
+        ) from None
 
 
 def validated(run: TaskRun, output: dict[str, Any], found: Understanding) -> Plan:
-    """The planner's steps as a plan: checked against the manifests, with one effects step for all proposals at its end."""
+    """The planner's steps as a plan: checked against the manifests, with one effects step for all proposals at its
+    end."""
     agents = run.platform.agents
     steps = []
     for raw in output.get("steps", []):
@@ -112,8 +119,9 @@ def first_of(error: Exception) -> str:
 def estimate(run: TaskRun, plan: Plan, found: Understanding) -> dict[str, Any]:
     """How the task will be run, and what that takes: tier, parallelism, lane; cost, minutes, interruptions.
 
-    A tight deadline pays for speed (large tier, all branches at once); a loose one, or a small budget, saves (small tier,
-    one after the other, the overnight lane). Minutes come from what the same workflow took before; None before the first.
+    A tight deadline pays for speed (large tier, all branches at once); a loose one, or a small budget, saves (small
+    tier, one after the other, the overnight lane). Minutes come from what the same workflow took before; None before the
+    first.
     """
     tight, loose = _tight(run, found), _loose(run, found)
     tier = "large" if tight else "small" if loose else None
@@ -145,7 +153,8 @@ def _loose(run: TaskRun, found: Understanding) -> bool:
 
 
 def lane_opens(run: TaskRun) -> datetime | None:
-    """When model work of this task may begin: None is now, because it is night, not that lane, or the deadline presses."""
+    """When model work of this task may begin: None is now, because it is night, not that lane, or the deadline
+    presses."""
     if (run.state.estimate or {}).get("lane") != "overnight":
         return None
     hours = run.platform.workspace.configuration.hours
@@ -154,17 +163,21 @@ def lane_opens(run: TaskRun) -> datetime | None:
 
 
 def _cost(run: TaskRun, plan: Plan, tier: str | None) -> dict[str, str] | None:
-    """The most that one middling call for each model step costs. Offline and local work cost 0; None: no price is known."""
+    """The most that one middling call for each model step costs. Offline and local work cost 0; None: no price is
+    known."""
     total, currency = Decimal(0), "USD"
     for step in plan.steps:
         agent = run.platform.agents.get(step.agent)
         if agent is None or agent.manifest.tier in ("none", "offline"):
             continue
-        chosen = tier_of(run, step.model_copy(update={"tier": step.tier or tier}), agent)
+        chosen = tier_of(run, step.model_copy(update={"tier": step.tier or tier}), agent.manifest)
         if chosen not in ("small", "large", "local"):
             continue
         request = ModelRequest(
-            tier=chosen, system="", prompt="x" * TYPICAL_PROMPT, max_tokens=TYPICAL_ANSWER  # type: ignore[arg-type]
+            tier=chosen,
+            system="",
+            prompt="x" * TYPICAL_PROMPT,
+            max_tokens=TYPICAL_ANSWER,
         )
         try:
             cost = run.platform.models.estimate(request).cost

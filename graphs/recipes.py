@@ -16,7 +16,8 @@ from agentos.tasks.plan import Plan, Step, references
 
 
 class Recipe(BaseModel):
-    """A plan with open slots. `title` is a str.format over the slots; `requires` names the slots that must be filled."""
+    """A plan with open slots. `title` is a str.format over the slots; `requires` names the slots that must be
+    filled."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +39,9 @@ def load_recipes(own: Path | None) -> dict[str, Recipe]:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise WorkspaceError(f"can't be read: {error}", where=f"recipes/{path.name}", hint="Save it as UTF-8.") from None
+            raise WorkspaceError(
+                f"can't be read: {error}", where=f"recipes/{path.name}", hint="Save it as UTF-8."
+            ) from None
         recipe = _parse(text, f"recipes/{path.name}")
         found[recipe.workflow] = recipe
     return found
@@ -58,7 +61,8 @@ def _parse(text: str, where: str) -> Recipe:
 
 
 def to_plan(recipe: Recipe, slots: Mapping[str, Any], agents: Mapping[str, AgentModule]) -> Plan:
-    """The plan of a recipe, naming the versions of the agents it was made for. Raises WorkspaceError when it can't work."""
+    """The plan of a recipe, naming the versions of the agents it was made for. Raises WorkspaceError when it can't
+    work."""
     steps = []
     for step in recipe.steps:
         if step.kind == "agent":
@@ -81,7 +85,9 @@ def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
         names = references(dict(step.inputs)) - {"slots", "intent", "language"}
         if strange := names - set(step.needs):
             raise WorkspaceError(
-                f"step {step.id!r} refers to {sorted(strange)} without needing it", where=plan.workflow, hint="Add it to needs."
+                f"step {step.id!r} refers to {sorted(strange)} without needing it",
+                where=plan.workflow,
+                hint="Add it to needs.",
             )
         if step.kind == "agent":
             fields = agents[step.agent].Request.model_fields
@@ -92,7 +98,9 @@ def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
                 )  # fmt: skip
             needed = {name for name, field in fields.items() if field.is_required()}
             if absent := needed - set(step.inputs):
-                raise WorkspaceError(f"step {step.id!r}: agent {step.agent!r} needs {sorted(absent)}", where=plan.workflow)
+                raise WorkspaceError(
+                    f"step {step.id!r}: agent {step.agent!r} needs {sorted(absent)}", where=plan.workflow
+                )
 
 
 def _title(recipe: Recipe, slots: Mapping[str, Any]) -> str:

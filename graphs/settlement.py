@@ -5,10 +5,12 @@ Done is believed only with receipts; what failed for good is unwound in reverse,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from agentos.errors import Permanent
 from agentos.events.types import ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
+from agentos.events.witness import witness_of
 from agentos.tasks.cards import request, spent
 from agentos.tasks.effects_step import perform
 from agentos.tasks.items import is_undone, receipt_of, started_of, undo_item
@@ -74,7 +76,14 @@ async def _complete(run: TaskRun) -> bool:
     actual = _actual(run) | {"outcome": outcome}
     fact = TaskCompleted(summary=_summary(run), actual=actual)
     await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+    note_head(run)
     return True
+
+
+def note_head(run: TaskRun) -> None:
+    """Keep the head's hash outside the log, so that a cut tail is found. A help, never a reason to fail a task."""
+    with suppress(OSError):
+        witness_of(run.platform.store.root).note(*run.platform.log.head())
 
 
 async def _contradicted(run: TaskRun, error: Contradiction) -> bool:
@@ -93,7 +102,9 @@ async def _contradicted(run: TaskRun, error: Contradiction) -> bool:
 def _summary(run: TaskRun) -> str:
     if run.state.rehearsal:
         return f"{run.plan.title}: rehearsed, nothing was done outside"
-    refs = [f"{e.data['title']} ({(e.receipt or {}).get('ref', '')[:40]})" for e in run.state.effects.values() if e.is_done]
+    refs = [
+        f"{e.data['title']} ({(e.receipt or {}).get('ref', '')[:40]})" for e in run.state.effects.values() if e.is_done
+    ]
     return f"{run.plan.title}: " + "; ".join(refs) if refs else run.plan.title
 
 
@@ -114,14 +125,19 @@ def _actual(run: TaskRun) -> dict[str, Any]:
 
 
 async def _unwind(run: TaskRun, failed: str) -> bool:
-    """Take back, newest first, what was done; then close the task as failed, saying what was taken back and what stands."""
+    """Take back, newest first, what was done; then close the task as failed, saying what was taken back and what
+    stands."""
     step = run.state.step(failed)
     why = run.state.failing or "; ".join(step.reasons) or step.code or "it failed"
     unwound: list[str] = []
     stands: list[str] = []
     left = _answer(run) == "leave"
     for effect in sorted(run.state.effects.values(), key=lambda e: e.seq, reverse=True):
-        if effect.data.get("undoes") or receipt_of(run.platform.log, effect.key) is None:
+        if effect.data.get("undoes"):
+            continue
+        if receipt_of(run.platform.log, effect.key) is None:
+            if effect.status in ("started", "in_doubt"):
+                stands.append(f"{effect.data['title']} (in doubt)")
             continue
         if is_undone(run.platform.log, effect.key):
             unwound.append(effect.data["title"])
@@ -132,10 +148,15 @@ async def _unwind(run: TaskRun, failed: str) -> bool:
             stands.append(effect.data["title"])
         else:
             unwound.append(effect.data["title"])
-    events = [run.event(TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands), key=f"task.closed/{run.task}")]
+    events = [
+        run.event(TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands), key=f"task.closed/{run.task}")
+    ]
     for card in run.state.open_cards():
-        events.append(run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}"))
+        events.append(
+            run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}")
+        )
     await run.record(*events)
+    note_head(run)
     return True
 
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from agentos.money import Money
 
 
-
 class Amounts(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +46,8 @@ class Proposal(BaseModel):
 
 
 class Receipt(BaseModel):
-    """What the outside world answered. `ref` is its own name for the thing (commit, number, Message-ID); `data` is JSON."""
+    """What the outside world answered. `ref` is its own name for the thing (commit, number, Message-ID); `data` is
+    JSON."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +74,8 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Observed:
-    """One thing that exists outside: `kind` ("post", "invoice", "entry", "mail"), its `ref`, our `key` where it carries one,
+    """One thing that exists outside: `kind` ("post", "invoice", "entry", "mail"), its `ref`, our `key` where it
+    carries one,
     and the digest of its present content, so that an edit by hand is seen."""
 
     kind: str
@@ -89,7 +90,7 @@ class Verb:
     """What doing this means.
 
     reversible: "free" (undone without a trace that matters), "compensable" (within `window`, None = always), "final".
-    repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused" or "unsafe" (twice).
+    repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused", "unsafe" (twice).
     absence: whether `find` saying Absent can be trusted right after a lost `do`.
     undo: a sentence for the card, including what an undo can't reach.
     """
@@ -119,7 +120,8 @@ class System(Protocol):
     def verbs(self) -> Mapping[str, Verb]: ...
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
-        """Do it. The payload is complete: everything assigned last is filled in. The outside keeps `key` where it can."""
+        """Do it. The payload is complete: everything assigned last is filled in. The outside keeps `key` where it
+        can."""
         ...
 
     def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown: ...

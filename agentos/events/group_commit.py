@@ -155,11 +155,17 @@ def _as_ours(error: BaseException) -> BaseException:
     if isinstance(error, apsw.ConstraintError):
         return Conflict("this is recorded already", code="log.conflict")
     if isinstance(error, apsw.FullError):
-        return AgentOSError("the disk is full: nothing was recorded", hint="Free some space and run it again.", code="log.full")
+        return AgentOSError(
+            "the disk is full: nothing was recorded", hint="Free some space and run it again.", code="log.full"
+        )
     if isinstance(error, apsw.BusyError):
         return AgentOSError(
-            "the event log is locked by another program", hint="Close the backup or copy that reads it.", code="log.busy"
+            "the event log is locked by another program",
+            hint="Close the backup or copy that reads it.",
+            code="log.busy",
         )
     if isinstance(error, apsw.Error):
-        return AgentOSError(f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable")
+        return AgentOSError(
+            f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"
+        )
     return error

@@ -69,8 +69,8 @@ class SQLiteReader:
         row = self._connection.execute(query, values).fetchone()
         return self._record(row) if row else None
 
-    def _record(self, row: Any) -> Record:
-        return Record(*row, decode=self._decode)
+    def _record(self, row: tuple[Any, ...]) -> Record:
+        return Record(*row, self._decode)
 
     def _decode(self, record: Record) -> dict[str, Any]:
         stored = record.stored
@@ -184,7 +184,8 @@ def unwritable(path: Path, error: Exception) -> AgentOSError:
 
 
 def refuse_affected(version: str) -> None:
-    """SQLite 3.7.0 to 3.51.2 can lose commits when checkpoints overlap (the WAL-reset bug): not with somebody's money."""
+    """SQLite 3.7.0 to 3.51.2 can lose commits when checkpoints overlap (the WAL-reset bug): not with somebody's
+    money."""
     number = tuple(int(part) for part in version.split("."))
     if (3, 7, 0) <= number <= (3, 51, 2):
         raise AgentOSError(

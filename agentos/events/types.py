@@ -83,7 +83,8 @@ class TaskPlanned(Fact):
 class TaskParked(Fact):
     TYPE = "task.parked"
     why: list[Json]
-    """[{"kind": approval|question|backoff|until|doubt|budget|failure|stopped, "on": card or step, "until": ISO time or None}]"""
+    """[{"kind": approval|question|backoff|until|doubt|budget|failure|stopped, "on": card or step, "until": ISO time
+    or None}]"""
 
 
 class TaskResumed(Fact):

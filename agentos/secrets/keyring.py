@@ -27,7 +27,8 @@ class KeyRing:
         return self._known[subject]
 
     def get_or_make(self, subject: str) -> bytes | None:
-        """The key, made durable first where the subject is new. None means forgotten: nothing is to be written of it."""
+        """The key, made durable first where the subject is new. None means forgotten: nothing is to be written of
+        it."""
         if not self._path(subject).exists():
             self._make(subject)
         return self.get(subject)

@@ -1,4 +1,5 @@
-"""What the operator says: approve, deny, edit, answer, cancel, stop. Every answer is idempotent and checked where it is written.
+"""What the operator says: approve, deny, edit, answer, cancel, stop. Every answer is idempotent and checked where it
+is written.
 
 Needs only the store, so that it answers at once; the work that follows is `advance`'s.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +50,7 @@ class Desk:
 
     store: Store
     via: str = "terminal"
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
 
     # -- finding
 
@@ -111,7 +112,9 @@ class Desk:
             self.store.log.append([received, why.on(f"intent/{intent}")])
             raise rejected
         opened = TaskOpened(task=task, intent=intent, trigger=trigger, rehearsal=rehearsal, by=by, budget=budget)
-        self.store.log.append([received, opened.on(stream_of(task), key=f"task/{task}", actor=author, correlation=task)])
+        self.store.log.append(
+            [received, opened.on(stream_of(task), key=f"task/{task}", actor=author, correlation=task)]
+        )
         return task
 
     def undo(self, keys: Sequence[str]) -> str:
@@ -131,7 +134,9 @@ class Desk:
             effects = sorted(self.task(name).effects.values(), key=lambda e: e.seq, reverse=True)
             keys = [effect.key for effect in effects if self._stands(effect.key)]
         if not keys:
-            raise NotFound("There is nothing to undo.", hint="`agentos show TASK` tells what was done and what was undone.")
+            raise NotFound(
+                "There is nothing to undo.", hint="`agentos show TASK` tells what was done and what was undone."
+            )
         return keys
 
     def _stands(self, key: str) -> bool:
@@ -149,7 +154,9 @@ class Desk:
                 return None
             self._still_open(current)
             if current.kind not in ("effects", "budget"):
-                raise Refused(f"This card asks: {current.title}", hint=f"agentos answer {name} TEXT", code="card.question")
+                raise Refused(
+                    f"This card asks: {current.title}", hint=f"agentos answer {name} TEXT", code="card.question"
+                )
             effects = current.data["effects"]
             if unknown := set(struck) - {effect["slot"] for effect in effects}:
                 raise Refused(f"The card has no {sorted(unknown)[0]!r} to strike out.", code="card.no_such_effect")
@@ -184,7 +191,9 @@ class Desk:
             question = current.data["question"]
             if question is None:
                 raise Refused(
-                    "This card asks for an approval, not for words.", hint=f"agentos approve {name}", code="card.approval"
+                    "This card asks for an approval, not for words.",
+                    hint=f"agentos approve {name}",
+                    code="card.approval",
                 )
             given, choices = text.strip(), question["choices"]
             if not given:
@@ -251,7 +260,8 @@ class Desk:
     # -- the switch
 
     def stop(self, why: str) -> list[str]:
-        """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk too."""
+        """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk
+        too."""
         self.store.stop_file.touch()
         in_flight = [e.data["title"] for e in self._in_flight()]
         self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))

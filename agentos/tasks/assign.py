@@ -10,7 +10,8 @@ from agentos.tasks.run import TaskRun
 
 
 def assigned_values(run: TaskRun, item: Item, reader: Reader) -> tuple[dict[str, str], list[NumberAssigned]]:
-    """name -> text for the item's declared placeholders, and the numbers taken. Called inside the claim's transaction."""
+    """name -> text for the item's declared placeholders, and the numbers taken. Called inside the claim's
+    transaction."""
     values: dict[str, str] = {}
     numbers: list[NumberAssigned] = []
     for name, source in item.proposal.assigned.items():
@@ -44,7 +45,9 @@ def _next_number(run: TaskRun, series: str, item: Item, reader: Reader) -> Numbe
     number = max(last.data["number"] + 1 if last is not None else first, first)
     pattern = settings.pattern if series == "invoice" else settings.credit_note_pattern
     year, month, _ = (int(part) for part in _today(run).split("-"))
-    return NumberAssigned(series=series, number=number, text=format_number(pattern, year, month, number), effect=item.key)
+    return NumberAssigned(
+        series=series, number=number, text=format_number(pattern, year, month, number), effect=item.key
+    )
 
 
 def _from_receipt(run: TaskRun, path: str) -> str:

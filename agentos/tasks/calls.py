@@ -1,4 +1,5 @@
-"""Live calls of a kit: decided by policy, reserved, made, recorded; or answered from the record when they stand there."""
+"""Live calls of a kit: decided by policy, reserved, made, recorded; or answered from the record when they stand
+there."""
 
 from __future__ import annotations
 
@@ -89,10 +90,20 @@ class LiveCaller:
         content = {"text": answer.text, "parsed": answer.parsed, "model": answer.model, "cached": answer.cached}
         cost = None if answer.cost is None else answer.cost.model_dump(mode="json")
         fact = ModelCalled(
-            call=call, step=self._step, round=self._round, request=digest, nth=nth, tier=request.tier, model=answer.model,
-            answer=await run.off_loop(pack, content, run.platform.blobs, run.subject), tokens_in=answer.usage.input_tokens,
-            tokens_out=answer.usage.output_tokens, cost=cost, latency_ms=answer.latency_ms, cached=answer.cached,
-        )  # fmt: skip
+            call=call,
+            step=self._step,
+            round=self._round,
+            request=digest,
+            nth=nth,
+            tier=request.tier,
+            model=answer.model,
+            answer=await run.off_loop(pack, content, run.platform.blobs, run.subject),
+            tokens_in=answer.usage.input_tokens,
+            tokens_out=answer.usage.output_tokens,
+            cost=cost,
+            latency_ms=answer.latency_ms,
+            cached=answer.cached,
+        )
         settled = self._settled(call, cost, answer.usage.input_tokens + answer.usage.output_tokens, "answered")
         await run.record(run.event(fact, key=key, actor=f"agent:{self._manifest.role}"), settled)
         return content

@@ -1,4 +1,5 @@
-"""The capabilities an agent's manifest may name, bound to this task's workspace. Answers are JSON; texts in them are data."""
+"""The capabilities an agent's manifest may name, bound to this task's workspace. Answers are JSON; texts in them are
+data."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ async def knowledge_search(run: TaskRun, *, query: str, k: int = 8) -> list[dict
 
 
 async def web_read(run: TaskRun, *, url: str) -> dict[str, Any]:
-    """{url, title, text, blob}, or {url, error}: policy decides, the allowlist and the pages the operator named count."""
+    """{url, title, text, blob}, or {url, error}: policy decides, the allowlist and the pages the operator named
+    count."""
     from agentos.capabilities.addresses import Allowlist
     from agentos.capabilities.web import read_page
 

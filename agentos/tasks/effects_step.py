@@ -1,7 +1,7 @@
 """Carrying out effects: gate them all, then one after the other claim, do, record the receipt.
 
-Durable points, each of which a process may die before or after: `effect.started` (claim) before `do`; `effect.done` after
-it. A start without an end is looked up in the outside world first, and repeated only where that is safe.
+Durable points, each of which a process may die before or after: `effect.started` (claim) before `do`; `effect.done`
+after it. A start without an end is looked up in the outside world first, and repeated only where that is safe.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from agentos.effects.port import Absent, Found, Receipt, Unknown
-from agentos.errors import AgentOSError, InDoubt, Permanent, Refused, Transient
+from agentos.errors import InDoubt, Permanent, Refused, Transient
 from agentos.events.log import Reader
 from agentos.events.record import NewEvent
 from agentos.events.types import (
@@ -99,7 +99,9 @@ async def _gate(run: TaskRun, step: Step, left: list[Item]) -> bool:
     asking: dict[str, tuple[Reason, ...]] = {}
     for item in left:
         granted = granted_reasons(run, step.id, item)
-        decision = decide(effect_action(run, item), effect_context(run, run.platform.log, item, granted), run.platform.policy)
+        decision = decide(
+            effect_action(run, item), effect_context(run, run.platform.log, item, granted), run.platform.policy
+        )
         if isinstance(decision, Refuse):
             await fail_step(run, step.id, decision.code, [f"{decision.text} {decision.hint}".strip()])
             return False
@@ -241,9 +243,7 @@ def _refuse_stale(run: TaskRun, reader: Reader, seen: int) -> None:
         raise Stale("the operator answered meanwhile")
 
 
-def _started_events(
-    run: TaskRun, step: Step, item: Item, packed: Any, by: str, reader: Reader
-) -> list[NewEvent]:
+def _started_events(run: TaskRun, step: Step, item: Item, packed: Any, by: str, reader: Reader) -> list[NewEvent]:
     """The start, and the number it takes: assigned here and nowhere else, so that a denial leaves no gap."""
     known = run.state.effects.get(item.key)
     again = known is not None and known.status == "waiting"
@@ -255,8 +255,9 @@ def _started_events(
         assigned, numbers = assigned_values(run, item, reader)
     payload = filled(proposal.payload, assigned, proposal.fill)
     fact = EffectStarted(
-        effect=item.key, attempt=attempt, step=step.id, slot=item.slot, system=proposal.system, account=item.system.account,
-        verb=proposal.verb, title=proposal.title, approved=item.digest, payload=packed, payload_digest=digest_of(payload),
+        effect=item.key, attempt=attempt, step=step.id, slot=item.slot, system=proposal.system,
+        account=item.system.account, verb=proposal.verb, title=proposal.title, approved=item.digest, payload=packed,
+        payload_digest=digest_of(payload),
         assigned=assigned, fill=list(proposal.fill), authority=by, to=proposal.to, undoes=item.undoes,
         amounts=proposal.amounts.model_dump(mode="json") if proposal.amounts else None,
     )  # fmt: skip
@@ -288,8 +289,7 @@ async def _do(run: TaskRun, step: Step, item: Item) -> bool:
     except InDoubt as error:
         circuits.record(account, Outcome(ok=False), run.now())
         await _doubt(run, step, item, state, str(error))
-    except (OSError, ValueError, KeyError, AgentOSError, RuntimeError) as error:
-        # Nobody foresaw it, so nobody knows how far it got.
+    except Exception as error:  # nobody foresaw it, so nobody knows how far it got; no interrupt comes out of a thread
         await _doubt(run, step, item, state, f"{type(error).__name__}: {error}")
     else:
         circuits.record(account, Outcome(ok=True), run.now())
@@ -319,7 +319,10 @@ async def _failed_for_good(run: TaskRun, step: Step, item: Item, state: EffectSt
     events = [run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}", subject=item.proposal.subject)]
     for number in run.platform.log.read(correlation=run.task, types=("number.assigned",)):
         data = number.data
-        if data["effect"] == item.key and run.platform.log.by_key(f"number.voided/{data['series']}/{data['number']}") is None:
+        if (
+            data["effect"] == item.key
+            and run.platform.log.by_key(f"number.voided/{data['series']}/{data['number']}") is None
+        ):
             void = NumberVoided(series=data["series"], number=data["number"], text=data["text"], why=code)
             key = f"number.voided/{data['series']}/{data['number']}"
             events.append(void.on(number.stream, key=key, correlation=run.task))
@@ -345,7 +348,7 @@ async def _recover(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
     """A worker was lost between start and end: look, and repeat only where that is safe."""
     if await _look(run, item, state):
         return True
-    if isinstance(run.looked, Absent) and item.verb.absence or item.verb.repeat == "same":
+    if (isinstance(run.looked, Absent) and item.verb.absence) or item.verb.repeat == "same":
         return await _do(run, step, item)
     why = run.looked.why if isinstance(run.looked, Unknown) else "it can't be told from outside whether it happened"
     await _doubt(run, step, item, state, f"the worker was lost while it ran; {why}")
@@ -390,7 +393,9 @@ async def _settle_doubt(run: TaskRun, step: Step, item: Item, state: EffectState
             effect=item.key, attempt=state.attempt, kind="transient", code="effect.denied_by_operator",
             why="the operator says that it did not happen", retry_at=run.now(),
         )  # fmt: skip
-        await run.record(run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}", subject=item.proposal.subject))
+        await run.record(
+            run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}", subject=item.proposal.subject)
+        )
         return True
     if answer == "it happened":
         receipt = Receipt(ref="operator", data=dict(state.data["assigned"]))
@@ -412,7 +417,11 @@ async def _complete(run: TaskRun, step: Step, items: list[Item], struck: set[str
         receipt = receipt_of(run.platform.log, item.key)
         if receipt is not None:
             receipts[item.slot] = receipt.model_dump(mode="json")
-    output = {"receipts": receipts, "struck": sorted(struck), "rehearsed": [i.proposal.title for i in items] if rehearsed else []}
+    output = {
+        "receipts": receipts,
+        "struck": sorted(struck),
+        "rehearsed": [i.proposal.title for i in items] if rehearsed else [],
+    }
     packed = await run.off_loop(pack, output, run.platform.blobs, run.subject)
     fact = StepCompleted(step=step.id, round=state.round, output=packed)
     await run.record(run.event(fact, key=f"step.completed/{run.task}/{step.id}/{state.round}"))

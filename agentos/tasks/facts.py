@@ -1,4 +1,5 @@
-"""The facts a policy decision rests on, gathered from the log: outside a transaction for a forecast, inside for a claim."""
+"""The facts a policy decision rests on, gathered from the log: outside a transaction for a forecast, inside for a
+claim."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What an effects step is to carry out: proposals with their keys and digests, in the order in which they must be done."""
+"""What an effects step is to carry out: proposals with their keys and digests, in the order in which they must be
+done."""
 
 from __future__ import annotations
 
@@ -43,10 +44,22 @@ def items_of(run: TaskRun, step: Step) -> list[Item]:
     for source in step.inputs.get("from", ()):
         output = run.output(source) or {}
         labels = run.state.step(source).labels
+        reasons = (*output.get("reasons", ()), *_flagged(run, source))
         for raw in output.get("proposals", ()):
             proposal = Proposal.model_validate(raw)
-            found.append(_item(run, proposal, tuple(output.get("reasons", ())), frozenset(labels.get("influenced_by", ()))))
+            found.append(_item(run, proposal, reasons, frozenset(labels.get("influenced_by", ()))))
     return ordered(found)
+
+
+def _flagged(run: TaskRun, source: str) -> list[str]:
+    """What a checker found in work that the operator let stand: it must stand on the card, too."""
+    found = []
+    for step in run.plan.steps:
+        output = run.output(step.id)
+        if step.id != source and source in run.plan.downstream(step.id) and isinstance(output, dict):
+            found += [f"Not found in the sources: {text}" for text in output.get("unsupported") or ()]
+            found += [f"You let this stand: {text}" for text in output.get("accepted") or ()]
+    return found
 
 
 def _item(run: TaskRun, proposal: Proposal, reasons: tuple[str, ...], influenced_by: frozenset[str]) -> Item:
@@ -103,7 +116,8 @@ def started_of(reader: Reader, key: str) -> Record | None:
 
 
 def undo_item(run: TaskRun, key: str) -> Item:
-    """The effect that undoes effect `key`. Raises Permanent when it was never done, is undone, or nothing can undo it."""
+    """The effect that undoes effect `key`. Raises Permanent when it was never done, is undone, or nothing can undo
+    it."""
     log = run.platform.log
     started, receipt = started_of(log, key), receipt_of(log, key)
     if started is None or receipt is None:
@@ -135,7 +149,8 @@ def ordered(items: list[Item]) -> list[Item]:
 
 
 def filled(payload: dict[str, Any], assigned: dict[str, str], fill: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """`payload` with ⟦name⟧ replaced by its assigned value in the texts at the JSON pointers of `fill`, and nowhere else."""
+    """`payload` with ⟦name⟧ replaced by its assigned value in the texts at the JSON pointers of `fill`, and nowhere
+    else."""
     result = payload
     for pointer in fill:
         result = _replace(result, [_unescape(part) for part in pointer.split("/")[1:]], assigned)

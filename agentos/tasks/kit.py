@@ -74,18 +74,31 @@ class AgentKit:
         return await self._caller.tool(capability, arguments, request, self._nth(request))
 
     async def write(self, system: str, prompt: str, *, max_tokens: int = 2000, tier: Tier | None = None) -> Answer[str]:
-        answer = await self._ask(ModelRequest(
-            tier=self._model_tier(tier), system=system, prompt=prompt, max_tokens=max_tokens, confidential=self._confidential
-        ))  # fmt: skip
+        answer = await self._ask(
+            ModelRequest(
+                tier=self._model_tier(tier),
+                system=system,
+                prompt=prompt,
+                max_tokens=max_tokens,
+                confidential=self._confidential,
+            )
+        )
         return Answer(answer["text"], answer["model"], answer["cached"])
 
     async def fill(
         self, system: str, prompt: str, schema: type[M], *, max_tokens: int = 2000, tier: Tier | None = None
     ) -> Answer[M]:
-        answer = await self._ask(ModelRequest(
-            tier=self._model_tier(tier), system=system, prompt=prompt, max_tokens=max_tokens, confidential=self._confidential,
-            json_schema=schema.model_json_schema(), schema_name=schema.__name__[:64],
-        ))  # fmt: skip
+        answer = await self._ask(
+            ModelRequest(
+                tier=self._model_tier(tier),
+                system=system,
+                prompt=prompt,
+                max_tokens=max_tokens,
+                confidential=self._confidential,
+                json_schema=schema.model_json_schema(),
+                schema_name=schema.__name__[:64],
+            )
+        )
         try:
             value = schema.model_validate(answer["parsed"])
         except ValidationError as error:
@@ -108,5 +121,3 @@ class AgentKit:
     def _nth(self, request: str) -> int:
         self._seen[request] += 1
         return self._seen[request]
-
-

@@ -1,4 +1,5 @@
-"""A lease on one machine is an flock: a paused worker keeps it, a dead one frees it with its last child, clocks don't matter."""
+"""A lease on one machine is an flock: a paused worker keeps it, a dead one frees it with its last child, clocks don't
+matter."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Taken(Refused):
 
 
 class Lease:
-    """`with Lease(folder, task) as lease:` or raises Taken at once. Children get the descriptor (see agentos.process)."""
+    """`with Lease(folder, task) as lease:` or raises Taken at once. Children get the descriptor (see
+    agentos.process)."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / name.replace("/", "-")
@@ -37,7 +39,9 @@ class Lease:
         self._fd = fd
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._fd is not None:
             release(self._fd)
             os.close(self._fd)  # the lock goes with the last descriptor: a child that still runs keeps it

@@ -62,18 +62,19 @@ class TaskRun:
             self._plan = Plan.model_validate(self.state.plan)
         return self._plan
 
-    def event(self, fact: Fact, *, key: str | None = None, actor: str = "system", subject: str | None = None) -> NewEvent:
+    def event(
+        self, fact: Fact, *, key: str | None = None, actor: str = "system", subject: str | None = None
+    ) -> NewEvent:
         """An envelope in this task's stream, sealed for the task's client."""
-        return fact.on(
-            self.stream, key=key, actor=actor, subject=subject or self.subject, correlation=self.task
-        )
+        return fact.on(self.stream, key=key, actor=actor, subject=subject or self.subject, correlation=self.task)
 
     def open_event(self, fact: Fact, *, key: str | None = None, actor: str = "system") -> NewEvent:
         """The same, unsealed: for amounts and ids that budgets and number series must read for ever."""
         return fact.on(self.stream, key=key, actor=actor, correlation=self.task)
 
     async def record(self, *events: NewEvent) -> None:
-        """Append facts: what has happened is recorded, even by a worker that lost its lease. A fact that stands is fine."""
+        """Append facts: what has happened is recorded, even by a worker that lost its lease. A fact that stands is
+        fine."""
         try:
             await self.platform.log.record(list(events))
         except Conflict:
@@ -88,7 +89,8 @@ class TaskRun:
         self.platform.log.submit(list(events))
 
     async def claim(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> None:
-        """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without lease."""
+        """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without
+        lease."""
 
         await self.platform.log.record(self.checked(decide))
         self.catch_up()
@@ -103,7 +105,6 @@ class TaskRun:
             return decide(reader)
 
         return on
-
 
     def catch_up(self) -> None:
         for record in self.platform.log.read(after=self.state.seq, stream=self.stream):
@@ -125,7 +126,8 @@ class TaskRun:
         return self.platform.clock.now()
 
     def begin(self, step: Step, tier: str) -> StepState:
-        """The step's state once its start is queued. A start that stands (a crash in between) is taken up again, with its
+        """The step's state once its start is queued. A start that stands (a crash in between) is taken up again, with
+        its
         recorded time and seed, so that its recorded calls are found."""
         state = self.state.step(step.id)
         if state.status != "started":

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 
-class Parked(Exception):  # noqa: N818  (not an error: the run ends successfully)
+class Parked(Exception):
     """Base: the step waits, the task parks, the process ends."""
 
 

@@ -187,7 +187,12 @@ def _step_started(state: TaskState, record: Record, data: Json) -> None:
 
 def _step_completed(state: TaskState, record: Record, data: Json) -> None:
     step = state.step(data["step"])
-    step.status, step.output, step.confidence, step.labels = "completed", data["output"], data["confidence"], data["labels"]
+    step.status, step.output, step.confidence, step.labels = (
+        "completed",
+        data["output"],
+        data["confidence"],
+        data["labels"],
+    )
     step.reasons = []
 
 

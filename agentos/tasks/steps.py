@@ -12,10 +12,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from agentos.agent import Question, Semantic, Tier
+from agentos.agent import Manifest, Question, Semantic, Tier
 from agentos.errors import AgentOSError, Missing, Outside, Refused, Transient
 from agentos.events.types import StepCompleted, StepFailed
 from agentos.models.errors import ModelAnswerError
+from agentos.models.request import ModelTier
 from agentos.outside import backoff
 from agentos.platform import AgentModule
 from agentos.tasks import cards
@@ -86,7 +87,7 @@ async def _run_agent(run: TaskRun, step: Step) -> None:
     request = _request(run, step, agent)
     if agent is None or request is None:
         return await _no_longer_fits(run, step)
-    state = run.begin(step, tier_of(run, step, agent))
+    state = run.begin(step, tier_of(run, step, agent.manifest))
     kit = _kit(run, step, state, agent)
     try:
         result = await agent.run(request, kit)
@@ -119,20 +120,25 @@ def _request(run: TaskRun, step: Step, agent: AgentModule | None) -> BaseModel |
 async def _no_longer_fits(run: TaskRun, step: Step) -> None:
     """The plan was made for an agent that no longer takes this input (an upgrade in between): the operator decides."""
     title = f"The agent {step.agent} no longer takes what step {step.id} was planned with"
-    reason = {"code": "step.input", "text": f"Planned for {step.agent} {step.agent_version}. Retry after an update, or cancel."}
+    reason = {
+        "code": "step.input",
+        "text": f"Planned for {step.agent} {step.agent_version}. Retry after an update, or cancel.",
+    }
     await cards.request(run, step.id, kind="failure", title=title, reasons=[reason], choices=("retry", "cancel"))
 
 
-def tier_of(run: TaskRun, step: Step, agent: AgentModule) -> Tier:
-    """The tier this run of the step uses: the manifest's, moved by the task's knobs, "offline" where none is configured."""
-    if agent.manifest.tier == "none":
+def tier_of(run: TaskRun, step: Step, manifest: Manifest) -> Tier:
+    """The tier this run of the step uses: the manifest's, moved by the task's knobs, "offline" where none is
+    configured."""
+    if manifest.tier == "none":
         return "none"
     confidential = (run.state.understanding or {}).get("sensitivity") == "confidential"
-    wanted = step.tier or (run.state.estimate or {}).get("tier") or agent.manifest.tier
-    order = ["local"] if confidential else [wanted, "large" if wanted == "small" else "small", "local"]
-    for tier in order:
-        if tier in ("small", "large", "local") and run.platform.models.available(tier, confidential=confidential):
-            return next(t for t in get_args(Tier) if t == tier)
+    wanted = step.tier or (run.state.estimate or {}).get("tier") or manifest.tier
+    other = "large" if wanted == "small" else "small"
+    for tier in ("local",) if confidential else (wanted, other, "local"):
+        known = next((t for t in get_args(ModelTier) if t == tier), None)
+        if known is not None and run.platform.models.available(known, confidential=confidential):
+            return known  # type: ignore[no-any-return]
     return "offline"
 
 
@@ -163,46 +169,82 @@ async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, 
         "holds": sorted(kit.holds.union(*(label.get("holds", ()) for label in before))),
     }
     fact = StepCompleted(
-        step=step.id, round=state.round, output=packed, labels=labels,
+        step=step.id,
+        round=state.round,
+        output=packed,
+        labels=labels,
         confidence=float(confidence) if confidence is not None else None,
-    )  # fmt: skip
+    )
     key = f"step.completed/{run.task}/{step.id}/{state.round}"
     await run.record(run.event(fact, key=key, actor=f"agent:{step.agent}"))
 
 
 async def _send_back(run: TaskRun, step: Step, state: StepState, reasons: list[str], to: str | None = None) -> None:
     """A semantic failure goes to the step that can mend it; when the rounds are used up, to the operator."""
+    if to is None and _edited(run, step):
+        fact = StepCompleted(step=step.id, round=state.round, output={"unsupported": reasons})
+        return await run.record(run.event(fact, key=f"step.completed/{run.task}/{step.id}/{state.round}"))
     target = to or step.redo
     if target is not None and run.state.step(target).round < step.at_most:
         await _failed(run, step.id, state, "semantic", "step.semantic", reasons, redo=target)
         return
     await _failed(run, step.id, state, "semantic", "step.semantic", reasons)
-    title = f"{step.agent or step.id} is not satisfied after {state.round} rounds" if target else f"{step.id} came out wrong"
+    title = (
+        f"{step.agent or step.id} is not satisfied after {state.round} rounds"
+        if target
+        else f"{step.id} came out wrong"
+    )
     await cards.request(
-        run, step.id, kind="failure", title=title.replace("_", "-"),
-        reasons=[{"code": "step.semantic", "text": reason} for reason in reasons], choices=("retry", "accept", "cancel"),
-    )  # fmt: skip
+        run,
+        step.id,
+        kind="failure",
+        title=title.replace("_", "-"),
+        reasons=[{"code": "step.semantic", "text": reason} for reason in reasons],
+        choices=("retry", "accept", "cancel"),
+    )
+    return None
+
+
+def _edited(run: TaskRun, step: Step) -> bool:
+    """Whether it judges the operator's own words: those are not sent back to an agent, the card names what was
+    found."""
+    return any(run.state.step(other.id).patch and step.id in run.plan.downstream(other.id) for other in run.plan.steps)
 
 
 async def _try_later(run: TaskRun, step: str, state: StepState, error: Transient) -> None:
     if state.attempt >= MOST_ATTEMPTS:
         return await _failed(run, step, state, "permanent", error.code, [f"{error} (tried {state.attempt} times)"])
     wait = backoff(
-        state.attempt, base=BACKOFF_BASE, cap=BACKOFF_CAP, rng=random.Random(state.seed + str(state.attempt)),  # noqa: S311
+        state.attempt,
+        base=BACKOFF_BASE,
+        cap=BACKOFF_CAP,
+        rng=random.Random(state.seed + str(state.attempt)),  # noqa: S311
         retry_after=error.retry_after,
-    )  # fmt: skip
+    )
     await _failed(
         run, step, state, "transient", error.code, [str(error)], retry_at=run.now() + timedelta(seconds=max(wait, 1))
     )
 
 
 async def _failed(
-    run: TaskRun, step: str, state: StepState, kind: Any, code: str, reasons: Sequence[str],
-    *, retry_at: datetime | None = None, redo: str | None = None,
-) -> None:  # fmt: skip
+    run: TaskRun,
+    step: str,
+    state: StepState,
+    kind: Any,
+    code: str,
+    reasons: Sequence[str],
+    *,
+    retry_at: datetime | None = None,
+    redo: str | None = None,
+) -> None:
     fact = StepFailed(
-        step=step, round=state.round, attempt=state.attempt, kind=kind, code=code, reasons=list(reasons),
-        retry_at=retry_at, redo=redo,
-    )  # fmt: skip
+        step=step,
+        round=state.round,
+        attempt=state.attempt,
+        kind=kind,
+        code=code,
+        reasons=list(reasons),
+        retry_at=retry_at,
+        redo=redo,
+    )
     await run.record(run.event(fact, key=f"step.failed/{run.task}/{step}/{state.round}/{state.attempt}"))
-

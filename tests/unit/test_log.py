@@ -100,8 +100,8 @@ def test_several_processes_append_safely_at_once(tmp_path: Path) -> None:
         "DELETE FROM events",
         "INSERT OR REPLACE INTO events SELECT 1, 'other', stream, version, type, at, actor, subject, NULL, "
         "correlation, causation, data, hash FROM events WHERE seq = 1",
-        "INSERT INTO events SELECT 9, 'other', stream, version, type, at, actor, subject, NULL, correlation, causation, "
-        "data, hash FROM events WHERE seq = 1",
+        "INSERT INTO events SELECT 9, 'other', stream, version, type, at, actor, subject, NULL, correlation, "
+        "causation, data, hash FROM events WHERE seq = 1",
     ],
 )
 def test_the_database_itself_refuses_changes(log: SQLiteLog, statement: str) -> None:
@@ -122,7 +122,9 @@ def test_a_clients_payload_is_sealed_and_forgotten_with_its_key(log: SQLiteLog) 
         log.append(NewEvent("test.noted", "test/1", {"name": "again"}, subject="acme-studio"))
 
 
-@pytest.mark.parametrize(("version", "refused"), [("3.40.1", True), ("3.51.2", True), ("3.51.3", False), ("3.6.23", False)])
+@pytest.mark.parametrize(
+    ("version", "refused"), [("3.40.1", True), ("3.51.2", True), ("3.51.3", False), ("3.6.23", False)]
+)
 def test_an_affected_sqlite_is_refused(version: str, refused: bool) -> None:
     if refused:
         with pytest.raises(AgentOSError, match="WAL-reset"):

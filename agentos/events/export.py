@@ -1,0 +1,57 @@
+"""Exports that need nothing of ours to be read: JSON lines, or one Parquet file a day. Polars is imported when asked
+for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+
+if TYPE_CHECKING:
+    from agentos.events.record import Record
+    from agentos.events.sqlite import SQLiteLog
+
+CHUNK = 50_000
+
+
+def export(log: SQLiteLog, target: Path, *, format: Literal["jsonl", "parquet"] = "jsonl") -> list[Path]:
+    """Write the log below `target` and return the files. Payloads are opened where their key still exists.
+
+    jsonl: one file, `events.jsonl`. parquet: `day=YYYY-MM-DD.parquet` (UTC days) with the envelope as columns and the
+    payload as JSON text. Written aside and renamed, so that an export killed half-way leaves no half file.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    if format == "jsonl":
+        return [_lines(log.read(), target / "events.jsonl")]
+    days = groupby(log.read(), key=lambda record: record.at.date())
+    return [_day(list(records), target / f"day={day.isoformat()}.parquet") for day, records in days]
+
+
+def _lines(records: Iterator[Record], path: Path) -> Path:
+    aside = path.with_suffix(".part")
+    with open(aside, "wb") as file:
+        for record in records:
+            file.write(orjson.dumps(record.as_json()) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+    return path
+
+
+def _day(records: list[Record], path: Path) -> Path:
+    import polars as pl
+
+    rows = [record.as_json() | {"at": record.at, "data": orjson.dumps(record.data).decode()} for record in records]
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
+        "seq": pl.Int64, "id": pl.String, "stream": pl.String, "version": pl.Int32, "type": pl.String,
+        "at": pl.Datetime("us", "UTC"), "actor": pl.String, "subject": pl.String, "key": pl.String,
+        "correlation": pl.String, "causation": pl.String, "data": pl.String, "hash": pl.String,
+    }  # fmt: skip
+    aside = path.with_suffix(".part")
+    pl.DataFrame(rows, schema=schema).write_parquet(aside)
+    aside.replace(path)
+    return path
