@@ -32,7 +32,7 @@ class Request(BaseModel):
 
 
 class Result(BaseModel):
-    """`changes` are the kinds of correction made; a `hit` of severity "card" needs a person, "stop" is not published."""
+    """`changes` are the kinds of correction made; a "card" hit needs a person, "stop" is not published."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentos.capabilities.words import Language, stem, stopword
 from agents.text.lexicon import lexicon, opposites
-from agents.text.sentences import without_citations
+from agents.text.sentences import meaning, overlap, without_citations
 
 _CLAUSE = re.compile(
     r"[,;:–—]|\s-\s|\b(?:and|but|while|whereas|although|because|und|aber|sondern|während|obwohl|weil|denn)\b"
@@ -19,12 +19,18 @@ _NEGATORS: dict[Language, re.Pattern[str]] = {
 }
 
 
+_SAME_CLAUSE = 0.5
+"""Share of stems from which on two denying clauses are the same denial, put in other words ("no X is needed")."""
+
+
 @dataclass(frozen=True)
 class Polarity:
-    """`denied` and `asserted` are stems (one may be in both); `sides` are (pair, 0 or 1) of the opposites used."""
+    """`denied` and `asserted` are stems (one may be in both), `within` all stems of clauses that deny;
+    `sides` are (pair, 0 or 1) of the opposites used."""
 
     denied: frozenset[str]
     asserted: frozenset[str]
+    within: frozenset[str]
     sides: frozenset[tuple[str, int]]
 
 
@@ -33,20 +39,24 @@ def polarity(sentence: str, language: Language) -> Polarity:
     text = without_citations(sentence)
     denied: set[str] = set()
     asserted: set[str] = set()
+    within: set[str] = set()
     for clause in _CLAUSE.split(text):
         tokens = _TOKEN.findall(clause)
         hit = _denied(tokens, language)
+        within |= meaning(clause, language) if hit else set()
         denied |= {stem(tokens[i].casefold(), language) for i in hit}
         asserted |= {
             stem(token.casefold(), language)
             for i, token in enumerate(tokens)
             if i not in hit and not stopword(token.casefold(), language) and not _NEGATORS[language].fullmatch(token)
         }
-    return Polarity(frozenset(denied), frozenset(asserted), _sides(text))
+    return Polarity(frozenset(denied), frozenset(asserted), frozenset(within), _sides(text))
 
 
 def contradiction(draft: Polarity, source: Polarity) -> str:
     """What one denies and the other asserts, as a phrase, or "" when they agree."""
+    if draft.denied and source.denied and overlap(draft.within, source.within) >= _SAME_CLAUSE:
+        return ""
     flipped = (draft.denied & source.asserted - source.denied - draft.asserted) | (
         draft.asserted & source.denied - draft.denied - source.asserted
     )

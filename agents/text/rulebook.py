@@ -31,7 +31,7 @@ class Hit(BaseModel):
 
 
 class Rule(BaseModel):
-    """One compliance rule; the operator writes hers in the same form. A pattern that is no regular expression is refused."""
+    """One compliance rule; the operator writes hers in the same form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
