@@ -33,7 +33,7 @@ gates: .venv/.dev  ## everything of `make check` but the tests
 	@$(BIN)/mypy
 	@PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && printf 'telemetry:\n  enabled: false\n' >$$home/dagster.yaml && \
-	DAGSTER_HOME=$$home HOME=$$home $(BIN)/dg check defs
+	DAGSTER_HOME=$$home HOME=$$home VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 
 format: .venv/.dev  ## formats, and mends what the linter can
 	@$(BIN)/ruff format .

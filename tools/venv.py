@@ -62,7 +62,8 @@ def have_uv() -> bool:
         text=True,
     )
     if done.returncode:
-        print(f"uv can't be had here, pip does it (slower): {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")] or ["pip gives no reason"]
+        print(f"uv can't be had here, so pip does it, slower ({said[0].removeprefix('ERROR: ')})", file=sys.stderr)
     return done.returncode == 0
 
 
