@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 from pypdf import PdfReader
 
 from agentos.effects.invoice import Document, build, parse, render_pdf
@@ -133,9 +133,10 @@ def test_it_is_a_pdf_a_3b_with_the_e_invoice_attached_as_factur_x() -> None:
     reader = PdfReader(BytesIO(pdf))
     assert pdf.startswith(b"%PDF-1.7")
     assert reader.attachments["factur-x.xml"] == [to_xml(document())]
-    (attached,) = reader.root_object["/AF"]
+    root: Any = reader.root_object
+    (attached,) = root["/AF"]
     assert attached.get_object()["/AFRelationship"] == "/Alternative"
-    xmp = etree.fromstring(reader.root_object["/Metadata"].get_object().get_data())
+    xmp = etree.fromstring(root["/Metadata"].get_object().get_data())
     values = {etree.QName(node).localname: node.text for node in xmp.iter() if isinstance(node.tag, str)}
     assert (values["part"], values["conformance"], values["ConformanceLevel"]) == ("3", "B", "EN 16931")
     declared = xmp.xpath("//*[local-name()='namespaceURI']/text()")
@@ -144,7 +145,8 @@ def test_it_is_a_pdf_a_3b_with_the_e_invoice_attached_as_factur_x() -> None:
 
 
 def _font_descriptors(reader: PdfReader) -> list[Any]:
-    fonts = [font.get_object() for font in reader.pages[0]["/Resources"]["/Font"].values()]
+    page: Any = reader.pages[0]
+    fonts = [font.get_object() for font in page["/Resources"]["/Font"].values()]
     return [font["/DescendantFonts"][0].get_object()["/FontDescriptor"].get_object() for font in fonts]
 
 
@@ -154,7 +156,7 @@ def test_what_looks_like_markup_is_printed_as_it_was_written() -> None:
     shown = document(lines=[{"description": nasty, "unit_price": "5"}], buyer=buyer)
     text = text_of(render_pdf(shown))
     assert nasty in text
-    assert buyer["name"] in text
+    assert str(buyer["name"]) in text
     assert found(etree.fromstring(to_xml(shown)), "//ram:SpecifiedTradeProduct/ram:Name") == [nasty]
 
 

@@ -65,7 +65,7 @@ def test_retry_after_in_its_two_forms(header: str | None, seconds: float | None)
 
 
 def fold(outcomes: list[bool], breaker: CircuitBreaker, step: float = 1) -> tuple[CircuitBreaker, list[str]]:
-    news = []
+    news: list[str] = []
     for i, ok in enumerate(outcomes):
         breaker, transition = breaker.record(Outcome(ok=ok), later(i * step))
         news += [transition] if transition else []

@@ -165,7 +165,7 @@ def test_one_refused_recipient_refuses_the_mail_for_all(tmp_path: Path, server: 
 
 
 def _hang_up(server: Server) -> str:
-    assert server.transport is not None
+    assert isinstance(server.transport, asyncio.Transport)
     server.transport.abort()
     return "250 OK"
 

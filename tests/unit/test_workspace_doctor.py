@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ class _Models(BaseHTTPRequestHandler):
 
 
 def serve(body: bytes) -> Iterator[tuple[int, list[str | None]]]:
-    handler = type("Handler", (_Models,), {"body": body, "seen": []})
+    handler: Any = type("Handler", (_Models,), {"body": body, "seen": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
