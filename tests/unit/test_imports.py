@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -34,3 +37,31 @@ def test_importing_the_kernel_and_the_agents_stays_light() -> None:
     code = f"import sys, {', '.join(modules)}\nprint(*sorted(set({HEAVY!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == ""
+
+
+def imported() -> dict[str, str]:
+    """Top-level package -> a file of ours that imports it, at the top or inside a function."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+                    names = [node.module]
+                found |= {name.partition(".")[0]: path.relative_to(ROOT).as_posix() for name in names}
+    return found
+
+
+def test_what_we_import_is_declared() -> None:
+    """A package that only comes along with another one can go away with its next release."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[^\w.-]", name)[0].lower().replace("_", "-") for name in project["dependencies"]}
+    owners = metadata.packages_distributions()
+    missing = {
+        name: where
+        for name, where in imported().items()
+        if name not in PACKAGES
+        and name not in sys.stdlib_module_names
+        and not {owner.lower().replace("_", "-") for owner in owners.get(name, ())} & declared
+    }
+    assert missing == {}
