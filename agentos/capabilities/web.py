@@ -124,7 +124,7 @@ def _retry_after(response: httpx.Response) -> float | None:
 def _body(response: httpx.Response, url: str, limit: int, deadline: float) -> bytes:
     """The body, never more than `limit` bytes of it, neither on the wire nor unpacked."""
     data = bytearray()
-    for piece in response.iter_raw(65536):
+    for piece in response.iter_raw():
         data += piece
         if len(data) > limit:
             raise _large(url, limit)

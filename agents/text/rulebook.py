@@ -124,11 +124,17 @@ def _images(markdown: str, language: Language) -> list[Hit]:
     rule = _compliance()["images"]
     found = []
     for address, alternative, title in images(markdown):
-        place = markdown.find(address)
-        below = " ".join(markdown[place + len(address) :].split("\n")[:3]) if place >= 0 else ""
-        if not re.search(rule["pattern"], f"{alternative} {title} {below}"):
+        if not re.search(rule["pattern"], f"{alternative} {title} {_caption(markdown, address)}"):
             found.append(_hit(rule, language, f"![{alternative}]({address})"))
     return found
+
+
+def _caption(markdown: str, address: str) -> str:
+    """What stands after an image on its line, and the next line with text, unless that is another image."""
+    _, found, after = markdown.partition(f"]({address}")
+    own, *following = (after if found else "").split("\n")
+    below = next((line for line in following if line.strip()), "")
+    return own.partition("![")[0] + " " + ("" if "![" in below else below)
 
 
 def _hit(rule: Mapping[str, Any], language: Language, sentence: str, **values: object) -> Hit:

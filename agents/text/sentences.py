@@ -8,7 +8,7 @@ import unicodedata
 from agentos.capabilities.words import Language, stems
 from agents.text.lexicon import lexicon
 
-_END = re.compile(r"[.!?…]+[\"'”“’»)\]]*(?:\s*\[\d{1,3}\])*\s+(?=[\"'“„‚‘«(\[]?[^\W_])")
+_END = re.compile(r"[.!?…]+[\"'”“’»)\]]*(?:\s*\[\d{1,3}\])*\s+(?=[\"'“„‚‘«(]?[^\W_])")
 _CITATION = re.compile(r"\s*\[\d{1,3}\]")
 
 
@@ -27,7 +27,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _ends(before: str, mark: str, after: str) -> bool:
-    following = after.lstrip("\"'“„‚‘«([")
+    following = after.lstrip("\"'“„‚‘«(")
     if mark != ".":
         return not following[:1].islower()
     if following[:1].islower():
