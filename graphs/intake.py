@@ -35,7 +35,7 @@ manifest = Manifest(
     role="intake",
     version="1",
     outcome="What the operator asked for is understood, or asked back.",
-    tier="small",
+    tier=tier,
     failure_modes=("A goal without a recipe goes to the planner.",),
     unwound="Nothing was done; cancel the task.",
     kpi="share of intents understood without a question",
@@ -58,7 +58,6 @@ class Context:
     run: TaskRun
     text: str
     recipes: dict[str, Recipe]
-    tier: str = "offline"
     guessed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,10 +71,12 @@ async def rules(state: State, runtime: Runtime[Context]) -> Command[Literal["mod
 async def model(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     """A guess, believed only as far as it names a recipe that exists and words that stand in the request."""
     context, found = runtime.context, state["understanding"]
-    if context.tier == "offline":
+    run, confidential = context.run, found.sensitivity == "confidential"
+    step = Step(id=STEP, agent=STEP, agent_version=manifest.version)
+    tier = tier_of(run, step, manifest, confidential=confidential)
+    if tier == "offline":
         return {"understanding": found}
-    run = context.run
-    state_ = run.begin(Step(id=STEP, agent="intake", agent_version=manifest.version), context.tier)
+    state_ = run.begin(step, tier)
     caller = LiveCaller(run, STEP, state_.round, manifest)
     kit = AgentKit(
         caller,
@@ -83,10 +84,10 @@ async def model(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
         task=run.task,
         step=STEP,
         language=found.language,
-        tier="small",
+        tier=tier,
         now=run.now(),
         seed=state_.seed,
-        confidential=found.sensitivity == "confidential",
+        confidential=confidential,
     )
     names = sorted(set(context.recipes) - set(HIDDEN))
     known = ", ".join(names)
@@ -159,7 +160,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe]) -> Understanding:
     given = undo_request(run)
     if given is not None:
         return given
-    context = Context(run, text, recipes, tier=tier_of(run, Step(id=STEP, agent=STEP), manifest))
+    context = Context(run, text, recipes)
     result = await _COMPILED[0].ainvoke({"understanding": Understanding(goal="")}, context=context)
     found: Understanding = result["understanding"]
     if found.questions:

@@ -13,7 +13,7 @@ from typing import Any
 import agents
 from agentos.clock import Clock, SystemClock
 from agentos.effects.port import System
-from agentos.errors import WorkspaceError
+from agentos.errors import Refused, WorkspaceError
 from agentos.events.types import CircuitClosed, CircuitOpened
 from agentos.ids import digest
 from agentos.models.cache import MemoryCache
@@ -100,17 +100,29 @@ def record_files(store: Store, root: Path) -> None:
 
     known: dict[str, str | None] = {}
     for record in store.log.read(types=("workspace.file_changed",)):
-        known[record.data["path"]] = record.data["digest"]
+        if not record.forgotten:
+            known[record.data["path"]] = record.data["digest"]
     present = set()
     for path, data in edited_files(root):
         present.add(path)
         now = digest(data)
         if known.get(path) != now:
-            fact = FileChanged(path=path, digest=now, blob=store.blobs.put(data))
-            store.log.append(fact.on("workspace", actor="operator"))
+            subject = client_of(path)
+            try:
+                fact = FileChanged(path=path, digest=now, blob=store.blobs.put(data, subject))
+                store.log.append(fact.on("workspace", actor="operator", subject=subject))
+            except Refused:
+                continue  # the file of a client who was forgotten: nothing more is recorded of it
     for path in known.keys() - present:
         if known[path] is not None:
-            store.log.append(FileChanged(path=path, digest=None, blob=None).on("workspace", actor="operator"))
+            gone = FileChanged(path=path, digest=None, blob=None)
+            store.log.append(gone.on("workspace", actor="operator", subject=client_of(path)))
+
+
+def client_of(path: str) -> str | None:
+    """The client whose file this is: its content is sealed with that client's key."""
+    folder, _, name = path.partition("/")
+    return name.removesuffix(".toml") if folder == "clients" and name.endswith(".toml") else None
 
 
 def _circuits(store: Store) -> Circuits:

@@ -127,12 +127,12 @@ async def _no_longer_fits(run: TaskRun, step: Step) -> None:
     await cards.request(run, step.id, kind="failure", title=title, reasons=[reason], choices=("retry", "cancel"))
 
 
-def tier_of(run: TaskRun, step: Step, manifest: Manifest) -> Tier:
+def tier_of(run: TaskRun, step: Step, manifest: Manifest, *, confidential: bool = False) -> Tier:
     """The tier this run of the step uses: the manifest's, moved by the task's knobs, "offline" where none is
     configured."""
     if manifest.tier == "none":
         return "none"
-    confidential = (run.state.understanding or {}).get("sensitivity") == "confidential"
+    confidential = confidential or (run.state.understanding or {}).get("sensitivity") == "confidential"
     wanted = step.tier or (run.state.estimate or {}).get("tier") or manifest.tier
     other = "large" if wanted == "small" else "small"
     for tier in ("local",) if confidential else (wanted, other, "local"):
