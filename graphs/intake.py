@@ -35,7 +35,7 @@ manifest = Manifest(
     role="intake",
     version="1",
     outcome="What the operator asked for is understood, or asked back.",
-    tier=tier,
+    tier="small",
     failure_modes=("A goal without a recipe goes to the planner.",),
     unwound="Nothing was done; cancel the task.",
     kpi="share of intents understood without a question",
@@ -74,7 +74,7 @@ async def model(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     run, confidential = context.run, found.sensitivity == "confidential"
     step = Step(id=STEP, agent=STEP, agent_version=manifest.version)
     tier = tier_of(run, step, manifest, confidential=confidential)
-    if tier == "offline":
+    if tier in ("none", "offline"):
         return {"understanding": found}
     state_ = run.begin(step, tier)
     caller = LiveCaller(run, STEP, state_.round, manifest)

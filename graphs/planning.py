@@ -120,8 +120,8 @@ def estimate(run: TaskRun, plan: Plan, found: Understanding) -> dict[str, Any]:
     """How the task will be run, and what that takes: tier, parallelism, lane; cost, minutes, interruptions.
 
     A tight deadline pays for speed (large tier, all branches at once); a loose one, or a small budget, saves (small
-    tier, one after the other, the overnight lane). Minutes come from what the same workflow took before; None before the
-    first.
+    tier, one after the other, the overnight lane). Minutes come from what the same workflow took before; None
+    before the first.
     """
     tight, loose = _tight(run, found), _loose(run, found)
     tier = "large" if tight else "small" if loose else None

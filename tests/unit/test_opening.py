@@ -1,4 +1,4 @@
-"""Opening a workspace: files the operator edited are in the log before they are used, clients' files under their key."""
+"""Opening a workspace: edited files are in the log before they are used, clients' files under their key."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_a_flipped_bit_is_found_where_it_is(
     [
         (["DELETE FROM events WHERE seq = 7"], 7),
         (["DELETE FROM events WHERE seq = 7", "UPDATE events SET seq = seq - 1 WHERE seq > 7"], 7),
-        (["UPDATE events SET seq = 900 WHERE seq = 5", "UPDATE events SET seq = 5 WHERE seq = 6", "UPDATE events SET seq = 6 WHERE seq = 900"], 5),
+        ([f"UPDATE events SET seq = {b} WHERE seq = {a}" for a, b in ((5, 900), (6, 5), (900, 6))], 5),
         (["DELETE FROM events WHERE seq > 30"], 31),
     ],
     ids=["dropped", "dropped and renumbered", "swapped", "cut tail"],
