@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agentos.events.export import export
@@ -85,7 +85,10 @@ def test_a_flipped_bit_is_found_where_it_is(
         changed = raw.decode("ascii", "replace") if isinstance(value, str) else bytes(raw)
     for trigger in ("events_no_update", "events_no_delete", "events_in_order"):
         connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
-    connection.execute(f"UPDATE events SET {column} = ? WHERE seq = ?", (changed, seq))
+    try:
+        connection.execute(f"UPDATE events SET {column} = ? WHERE seq = ?", (changed, seq))
+    except apsw.ConstraintError:
+        assume(False)  # it became another event's key: the database itself refuses that
     connection.close()
     verdict = verify(store.log)
     assert not verdict.ok
