@@ -4,10 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2
-SOURCES := agentos agents graphs agentos_assets desk tools tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-all check gates format lock clean
+.PHONY: help demo up test test-all check gates gate-format gate-lint gate-types gate-imports gate-dagster format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/  make \1	\2/' | expand -t 18
@@ -27,11 +26,22 @@ test-all: .venv/.dev  ## the tests, the slow ones too
 
 check: gates test  ## formatter, linter, types, import rules, Dagster's definitions, tests
 
-gates: .venv/.dev  ## everything of `make check` but the tests
+gates: gate-format gate-lint gate-types gate-imports gate-dagster  ## everything of `make check` but the tests
+
+gate-format: .venv/.dev
 	@$(BIN)/ruff format --check --quiet . || { echo "make format mends it"; exit 1; }
+
+gate-lint: .venv/.dev
 	@$(BIN)/ruff check --quiet .
+
+gate-types: .venv/.dev
 	@$(BIN)/mypy
-	@PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache
+
+gate-imports: .venv/.dev
+	@PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache --quiet
+
+# With a home of its own: dg and Dagster would write to the home folder.
+gate-dagster: .venv/.dev
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && printf 'telemetry:\n  enabled: false\n' >$$home/dagster.yaml && \
 	DAGSTER_HOME=$$home HOME=$$home VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/dg check defs
 

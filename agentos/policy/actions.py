@@ -20,6 +20,7 @@ class EffectAction:
     influenced_by: labels of recipient, amounts, URL and path, not of the text, after clearing by exact match.
     forced_reasons: sentences of others that make it ask: a compliance hit, a flagged figure, written offline.
     confidence: 0 to 1, None where nothing was to be checked.
+    follows: kinds ("invoice.issue") of the effects of the same task without which it does not start.
     undo: it takes something back. What an undo sends out is an effect of its own, with undo=False.
     """
 
@@ -35,6 +36,7 @@ class EffectAction:
     influenced_by: frozenset[str] = frozenset()
     forced_reasons: tuple[str, ...] = ()
     confidence: float | None = None
+    follows: frozenset[str] = frozenset()
     rehearsal: bool = False
     undo: bool = False
 

@@ -134,6 +134,8 @@ def _flagged(action: EffectAction) -> Iterator[Reason]:
 def _by_rule(action: EffectAction, rule: Rule, context: Context, policy: Policy) -> Iterator[Reason]:
     if rule.autonomy == "ask":
         yield _asks(action)
+    if rule.only_after is not None and rule.only_after not in action.follows:
+        yield Reason("policy.alone", f"You want to be asked before a {action.kind} that follows no {rule.only_after}.")
     if rule.ask_first_time and context.first_of_kind:
         yield Reason("first_of_kind", f"It is the first {action.kind}.")
     if rule.below is not None:

@@ -26,10 +26,14 @@ Kind = Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$", description="system a
 
 
 class Rule(Settings):
-    """One kind of effect. `below` is gross, in the policy's currency, summed per client and day: from it on it asks."""
+    """One kind of effect. `below` is gross, in the policy's currency, summed per client and day: from it on it asks.
+
+    `only_after` names another kind: it asks unless it follows one of those in the same task, and was allowed with it.
+    """
 
     autonomy: Literal["allow", "ask", "refuse"]
     below: Amount | None = None
+    only_after: Kind | None = None
     known_clients_only: bool = True
     look_alikes: bool = False
     ask_first_time: bool = False

@@ -66,6 +66,7 @@ def effect_action(run: TaskRun, item: Item) -> EffectAction:
         reversible=item.verb.reversible,
         influenced_by=_influence(run, item),
         forced_reasons=item.reasons,
+        follows=item.follows,
         rehearsal=False,
         undo=item.undoes is not None,
     )

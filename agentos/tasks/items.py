@@ -3,7 +3,7 @@ done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agentos.effects.port import Proposal, Receipt, System, Verb, effect_key
@@ -29,6 +29,8 @@ class Item:
     reasons: tuple[str, ...] = ()
     undoes: str | None = None
     influenced_by: frozenset[str] = field(default_factory=frozenset)
+    follows: frozenset[str] = field(default_factory=frozenset)
+    """Kinds ("invoice.issue") of the effects of this step that must be done before it."""
 
     @property
     def verb(self) -> Verb:
@@ -136,15 +138,16 @@ def undo_item(run: TaskRun, key: str) -> Item:
 
 def ordered(items: list[Item]) -> list[Item]:
     """Each item after those its proposal names in `after`; otherwise the given order. A cycle is Permanent."""
-    left, done, result = list(items), set[str](), list[Item]()
+    left, done, result = list(items), dict[str, frozenset[str]](), list[Item]()
     slots = {item.slot for item in items}
     while left:
-        ready = next((i for i in left if set(i.proposal.after) & slots <= done), None)
+        ready = next((i for i in left if set(i.proposal.after) & slots <= done.keys()), None)
         if ready is None:
             raise Permanent("The proposals wait for each other.", code="effect.cycle")
         left.remove(ready)
-        done.add(ready.slot)
-        result.append(ready)
+        follows = frozenset().union(*(done[slot] for slot in ready.proposal.after if slot in done))
+        done[ready.slot] = follows | {f"{ready.proposal.system}.{ready.proposal.verb}"}
+        result.append(replace(ready, follows=follows))
     return result
 
 

@@ -101,7 +101,7 @@ def _writable(folder: Path) -> bool:
 def _files(root: Path) -> Iterator[Finding]:
     if not (root / "policy.toml").is_file():
         yield Finding(
-            "policy", "missing", "policy.toml does not exist: the built-in rules hold.", f"Run: agentos init {root}"
+            "policy", "missing", "policy.toml does not exist: every effect asks.", f"Run: agentos init {root}"
         )
     for where, why in left_out(root):
         yield Finding(

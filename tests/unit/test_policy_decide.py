@@ -63,6 +63,7 @@ def invoice(gross: str | Decimal = "100", currency: str = "EUR", **more: Any) ->
 
 
 def mail(**more: Any) -> EffectAction:
+    more = {"follows": frozenset({"invoice.issue", "ledger.book"})} | more
     return EffectAction("mail", "send", "mail:main", "mail:main/send/t1", "d", "acme", to="ada@acme.example", **more)
 
 
@@ -126,6 +127,13 @@ def test_a_recipient_that_is_not_the_clients_asks() -> None:
     decision = decide(mail(), replace(CONTEXT, recipient_matches_client=False), POLICY)
     assert codes(decision) == ["recipient.differs"]
     assert decide(mail(), CONTEXT, POLICY) == Allow()
+
+
+def test_a_mail_that_goes_with_no_invoice_asks() -> None:
+    decision = decide(mail(follows=frozenset({"site.publish"})), CONTEXT, POLICY)
+    assert codes(decision) == ["policy.alone"]
+    assert isinstance(decision, NeedsApproval)
+    assert "follows no invoice.issue" in decision.reasons[0].text
 
 
 def earlier(amount: str, days: float = 3, **more: Any) -> LookAlike:
@@ -420,6 +428,7 @@ _effects = st.builds(
     influenced_by=st.frozensets(st.sampled_from(["operator", "web", "mail"])),
     forced_reasons=st.lists(st.text(max_size=5), max_size=2).map(tuple),
     confidence=st.none() | st.floats(),
+    follows=st.frozensets(st.sampled_from(["invoice.issue", "ledger.book"])),
     rehearsal=st.booleans(),
     undo=st.booleans(),
 )
