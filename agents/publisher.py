@@ -121,7 +121,8 @@ def _source(citation: Citation) -> dict[str, Any]:
 
 def _reasons(request: Request, count: int, language: str) -> list[str]:
     words = _words(language)
-    reasons = [words["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in request.hits]
+    asking = [hit for hit in request.hits if hit.get("severity", "card") != "note"]
+    reasons = [words["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
     if request.confidence is not None and request.confidence < CONFIDENT:
         reasons.append(words["confidence"].format(share=f"{int(request.confidence * 100)} %"))
     if not request.citations:

@@ -105,3 +105,9 @@ async def test_an_unknown_confidence_is_not_a_low_one() -> None:
 
 async def test_the_same_request_gives_the_same_proposal() -> None:
     assert await publisher.run(request(), kit()) == await publisher.run(request(), kit())
+
+
+async def test_a_note_on_style_does_not_force_a_card() -> None:
+    hits = [{"rule": "style.long_sentence", "severity": "note", "sentence": "A long one."}]
+    result = await publisher.run(request(hits=hits), kit())
+    assert result.reasons == []
