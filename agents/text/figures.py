@@ -74,7 +74,7 @@ _MONTHS = {
          "december dezember dec dez"), start=1)
     for name in names.split()
 }  # fmt: skip
-_PER = r"(?:\s*(?:/|per|pro|je|a|im)\s*(?P<per>[^\W\d_]+[²³]?))"
+_BETWEEN = rf"\b(?:between|zwischen)(?:\s+(?:{_BOUNDS['about']}))?\s*$"
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,11 @@ def figures(sentence: str, language: Language) -> list[Figure]:
     return sorted([*dates, *numbers], key=lambda figure: figure.start)
 
 
+def is_unit(word: str) -> bool:
+    """Whether a word is the sign or name of a unit ("kWh"), and therefore no proper name."""
+    return bool(_unit(word))
+
+
 def number(text: str, language: Language) -> Decimal:
     """A number as written. With one separator before exactly three digits, the language says what it means."""
     bare = re.sub(r"[\s\u00a0\u202f']", "", text.replace("’", "'"))
@@ -152,7 +157,7 @@ def _read(match: re.Match[str], sentence: str, language: Language) -> list[Figur
     high = _value(part["high"], language) * scale if part["high"] else low
     whole = Figure(part["figure"].strip(), low, high, unit, match.start("figure"), match.end(), part["per"].casefold(),
                    _bound(before) if low == high else "", _year(part))  # fmt: skip
-    if part["join"].strip() not in ("and", "und") or re.search(r"\b(?:between|zwischen)\s*$", before, re.I):
+    if part["join"].strip() not in ("and", "und") or re.search(_BETWEEN, before, re.I):
         return [whole]
     first = replace(whole, text=part["low"], high=low, end=match.end("low"), bound=_bound(before))
     return [first, replace(whole, text=part["high"], low=high, start=match.start("high"), bound="")]

@@ -24,7 +24,7 @@ def headline(topic: str, language: Language, texts: Iterable[str]) -> str:
     tokens = bare.split(" ")
     if language == "de":
         usual = _usual(texts)
-        tokens = [usual.get(token.casefold(), token) if token.islower() else token for token in tokens]
+        tokens = [_noun(token, usual) if token.islower() else token for token in tokens]
     else:
         last = len(tokens) - 1
         tokens = [_cased(token, inner=0 < i < last) for i, token in enumerate(tokens)]
@@ -40,6 +40,14 @@ def _cased(token: str, *, inner: bool) -> str:
     small = lexicon("headline", "small")
     parts = token.split("-")
     return "-".join(part if i and part in small else part[:1].upper() + part[1:] for i, part in enumerate(parts))
+
+
+def _noun(token: str, usual: dict[str, str]) -> str:
+    """As the sources write the word, or another form of it ("Altbau" for "altbauten"), big or small."""
+    if token in usual:
+        return usual[token]
+    kin = [word for small, word in usual.items() if len(small) >= 5 and token.startswith(small)]
+    return token[0].upper() + token[1:] if any(word[0].isupper() for word in kin) else token
 
 
 def _usual(texts: Iterable[str]) -> dict[str, str]:

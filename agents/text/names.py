@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 
 from agentos.capabilities.words import Language, stopword
+from agents.text.figures import figures, is_unit
 from agents.text.lexicon import lexicon
 from agents.text.sentences import without_citations
 
@@ -26,6 +27,8 @@ def names(sentence: str, language: Language, common: Collection[str] = ()) -> li
     words known not to be names, because they are also written small.
     """
     text = without_citations(sentence)
+    for figure in figures(text, language):
+        text = text[: figure.start] + "0" * (figure.end - figure.start) + text[figure.end :]
     found = [name for name in _runs(text, language, common) if name]
     return list(dict.fromkeys(found))
 
@@ -58,7 +61,7 @@ def direction(sentence: str, first: str, second: str) -> int:
 def _runs(text: str, language: Language, common: Collection[str]) -> list[str]:
     runs: list[list[re.Match[str]]] = []
     for token in _TOKEN.finditer(text):
-        if not (token.group()[0].isupper() or _STRONG.match(token.group())):
+        if is_unit(token.group()) or not (token.group()[0].isupper() or _STRONG.match(token.group())):
             continue
         joined = runs and _joins(text[runs[-1][-1].end() : token.start()], language)
         if joined:

@@ -106,12 +106,19 @@ def _opposed(draft: Statement, evidence: Sequence[Statement]) -> Finding | None:
     agreeing, opposed, worst = 0.0, 0.0, None
     for source in evidence:
         near = overlap(draft.meaning, source.meaning)
-        why = contradiction(draft.polarity, source.polarity) if near >= SAME else ""
+        why = _against(draft, source) if near >= SAME else ""
         if why and near > opposed:
             opposed, worst = near, Finding("", False, None, f"{why}: “{_brief(source.text)}”")
         elif not why:
             agreeing = max(agreeing, near)
     return worst if opposed > agreeing else None
+
+
+def _against(draft: Statement, source: Statement) -> str:
+    if source.disputed:
+        held = draft.reports or bool(draft.polarity.denied)
+        return "" if held else "the source says this only to deny it in its next sentence"
+    return contradiction(draft.polarity, source.polarity)
 
 
 def _turned(draft: Statement, told: list[str], evidence: Sequence[Statement]) -> Finding | None:

@@ -18,7 +18,9 @@ EN = (
     "Bosch acquired Buderus in 2003. "
     "Anna Meyer said that Viessmann builds quiet units. "
     "A heat pump is cheaper to run than a gas boiler in most houses. "
-    "The grant was raised on 3 May 2024. The unit lasts between 15 and 20 years."
+    "The grant was raised on 3 May 2024. The unit lasts between about 15 and 20 years. "
+    "It is a common belief that pumps freeze the garden. They do not. "
+    "A house with a demand of 18,000 kWh and a factor of 3 uses 6,000 kWh of electricity."
 )
 DE = (
     "Eine Wärmepumpe kostet im Mittel 18.000 Euro. Eine Erdwärmepumpe kostet im Mittel 28.000 Euro. "
@@ -54,6 +56,9 @@ async def check(
         "The grant was raised in May 2024.",
         "The unit lasts 15 to 20 years.",
         "No underfloor heating is needed for a heat pump.",
+        "Many people believed that pumps freeze the garden.",
+        "Pumps do not freeze the garden.",
+        "With a demand of 18,000 kWh and a factor of 3, a house uses 6,000 kWh of electricity. [1]",
     ],
 )
 async def test_what_the_sources_say_passes(draft: str) -> None:
@@ -84,6 +89,8 @@ async def test_what_the_sources_say_passes(draft: str) -> None:
         ("Bosch acquired Buderus in 2004.", "2004"),
         ("The grant was raised on 5 May 2024.", "5 May 2024"),
         ("The unit lasts between 15 and 30 years.", "no source"),
+        ("Pumps freeze the garden.", "deny it"),
+        ("A house with a demand of 6,000 kWh uses 18,000 kWh of electricity.", "the source gives"),
         ("Modern pumps reach a seasonal factor of 31 in older houses.", "no source has this figure"),
     ],
 )

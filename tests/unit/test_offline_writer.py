@@ -64,7 +64,7 @@ Eine Wärmepumpe holt die Wärme aus der Umgebung. Sie braucht dafür etwa ein D
 
 ## Heizkörper
 
-Im Altbau entscheidet die Vorlauftemperatur. Diese hängt von den Heizkörpern ab. Z. B. reichen 55 °C oft aus.
+Für den Altbau gilt: im Altbau entscheidet die Vorlauftemperatur. Diese hängt von den Heizkörpern ab. Z. B. reichen 55 °C oft aus.
 """
 
 
@@ -118,9 +118,9 @@ def test_nothing_is_said_twice() -> None:
 def test_it_says_what_it_is_in_both_languages() -> None:
     made = composed()
     assert "Composed offline from 2 of your own sources; no language model was used." in made.markdown
-    german = offline.compose("wärmepumpen im altbau", chunk("w.md", GERMAN), language="de")
+    german = offline.compose("wärmepumpen in altbauten", chunk("w.md", GERMAN), language="de")
     assert german is not None
-    assert german.title == "Wärmepumpen im Altbau"
+    assert german.title == "Wärmepumpen in Altbauten"
     assert "es wurde kein Sprachmodell verwendet" in german.markdown
     assert "## Quellen" in german.markdown
 
