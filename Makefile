@@ -38,7 +38,7 @@ gate-types: .venv/.dev
 	@$(BIN)/mypy
 
 gate-imports: .venv/.dev
-	@PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache --quiet
+	@said=$$(PYTHONWARNINGS=ignore $(BIN)/lint-imports --no-cache) || { echo "$$said"; exit 1; }
 
 # With a home of its own: dg and Dagster would write to the home folder.
 gate-dagster: .venv/.dev
