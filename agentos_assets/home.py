@@ -1,0 +1,97 @@
+"""DAGSTER_HOME of a workspace: `state/dagster/`, its settings written anew at every start from those at the root."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentos.errors import AgentOSError
+from agentos.ids import digest
+
+LONGEST_SOCKET = 100
+"""Bytes of a Unix socket's path: the kernels allow 104 (macOS) and 108 (Linux)."""
+
+
+@dataclass(frozen=True)
+class Home:
+    folder: Path
+    socket: Path
+    """Where the code server listens; outside `folder` only when its path would be too long for a socket."""
+
+    @property
+    def workspace_file(self) -> Path:
+        return self.folder / "workspace.yaml"
+
+    @property
+    def output(self) -> Path:
+        """What the services print. Never `logs/`: Dagster sends what lies there to its makers, telemetry or not."""
+        return self.folder / "services"
+
+    def log_of(self, name: str) -> Path:
+        return self.output / f"{name}.log"
+
+
+def make_home(workspace: Path) -> Home:
+    """Write the settings; what Dagster has stored there stays. Raises AgentOSError when the folder can't be written."""
+    import yaml
+
+    folder = workspace / "state" / "dagster"
+    try:
+        home = Home(folder, _socket(folder))
+        for one in (folder, home.output):
+            one.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "dagster.yaml").write_text(yaml.safe_dump(_shared() | _storage(folder), sort_keys=False))
+        code = {"grpc_server": {"socket": str(home.socket), "location_name": "agentos"}}
+        home.workspace_file.write_text(yaml.safe_dump({"load_from": [code]}))
+    except OSError as error:
+        raise AgentOSError(
+            f"{folder} can't be written: {error.strerror}.",
+            hint="Check its permissions and the free space.",
+            code="up.home",
+        ) from None
+    return home
+
+
+def _shared() -> dict[str, Any]:
+    """The root's `dagster.yaml`. An installation without the root (a wheel) carries a copy beside this file."""
+    import yaml
+
+    here = Path(__file__).resolve().parent
+    found = next(path for path in (here.parent / "dagster.yaml", here / "dagster.yaml") if path.is_file())
+    settings: dict[str, Any] = yaml.safe_load(found.read_text(encoding="utf-8"))
+    return settings
+
+
+def _storage(folder: Path) -> dict[str, Any]:
+    """SQLite, with the event log in one file: a run starts a second sooner than with one file a run."""
+    runs, core = folder / "storage", "dagster._core.storage"
+    return {
+        "run_storage": _part(f"{core}.runs", "SqliteRunStorage", runs),
+        "event_log_storage": _part(f"{core}.event_log", "ConsolidatedSqliteEventLogStorage", runs),
+        "schedule_storage": _part(f"{core}.schedules", "SqliteScheduleStorage", runs),
+        "compute_logs": _part(f"{core}.local_compute_log_manager", "LocalComputeLogManager", folder / "output"),
+        "local_artifact_storage": _part(f"{core}.root", "LocalArtifactStorage", folder),
+    }
+
+
+def _part(module: str, name: str, folder: Path) -> dict[str, Any]:
+    return {"module": module, "class": name, "config": {"base_dir": str(folder)}}
+
+
+def _socket(folder: Path) -> Path:
+    near = folder / "code.sock"
+    if len(os.fsencode(near)) <= LONGEST_SOCKET:
+        return near
+    aside = Path(tempfile.gettempdir()) / f"agentos-{os.getuid()}-{digest(os.fsencode(folder))[:12]}"
+    aside.mkdir(mode=0o700, exist_ok=True)
+    status = aside.lstat()
+    if aside.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise AgentOSError(
+            f"{aside} belongs to somebody else.",
+            hint="Remove it, or set TMPDIR to a folder of yours.",
+            code="up.socket",
+        )
+    return aside / "code.sock"
