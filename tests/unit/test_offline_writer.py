@@ -64,7 +64,7 @@ Eine Wärmepumpe holt die Wärme aus der Umgebung. Sie braucht dafür etwa ein D
 
 ## Heizkörper
 
-Für den Altbau gilt: im Altbau entscheidet die Vorlauftemperatur. Diese hängt von den Heizkörpern ab. Z. B. reichen 55 °C oft aus.
+Für den Altbau entscheidet die Vorlauftemperatur. Diese hängt von den Heizkörpern ab. Z. B. reichen 55 °C oft aus.
 """
 
 

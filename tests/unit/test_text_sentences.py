@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentos.capabilities.words import Language
 from agents.text.evidence import Statement
 from agents.text.names import names
 from agents.text.sentences import plain, sentences
 from agents.text.support import findings
-from agentos.capabilities.words import Language
 
 _ODD = st.text(alphabet=st.sampled_from(list("aZé ÄßIi.,;:-–'’\"[]()!?0123456789%€$\n\t²½٣x°")), max_size=80)
 
