@@ -19,7 +19,7 @@ def next_month(now: datetime, zone: tzinfo) -> datetime:
 def night(now: datetime, zone: tzinfo, hours: tuple[str, str]) -> datetime | None:
     """When the night begins next, or None while it is night. Hours that name no time ("25:00") are no night: None."""
     try:
-        start, end = (time.fromisoformat(hour) for hour in hours)
+        start, end = (time.fromisoformat(hour).replace(tzinfo=None) for hour in hours)
     except ValueError:
         return None
     clock = now.astimezone(zone).time()

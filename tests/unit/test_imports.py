@@ -65,3 +65,10 @@ def test_what_we_import_is_declared() -> None:
         and not {owner.lower().replace("_", "-") for owner in owners.get(name, ())} & declared
     }
     assert missing == {}
+
+
+def test_reading_the_log_and_folding_a_task_needs_no_pydantic() -> None:
+    """Validation is for the write edge: see docs/decisions/0003."""
+    code = "import sys, agentos.events.sqlite, agentos.tasks.state\nprint('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
