@@ -9,8 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from agentos.errors import Permanent
-from agentos.events.types import ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
+from agentos.events.record import NewEvent
+from agentos.events.types import ApprovalRequested, ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
 from agentos.events.witness import witness_of
+from agentos.ids import uuid7
 from agentos.tasks.cards import request, spent
 from agentos.tasks.effects_step import perform
 from agentos.tasks.items import is_undone, receipt_of, started_of, undo_item
@@ -155,9 +157,29 @@ async def _unwind(run: TaskRun, failed: str) -> bool:
         events.append(
             run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}")
         )
+    if step.code != "approval.denied":  # who denied it knows
+        events.append(_notice(run, step.code, why, unwound, stands))
     await run.record(*events)
     note_head(run)
     return True
+
+
+def _notice(run: TaskRun, code: str, why: str, unwound: list[str], stands: list[str]) -> NewEvent:
+    """A card that asks for nothing but to be seen: what failed, what was taken back, what still stands."""
+    reasons = [{"code": code, "text": why, "about": ""}]
+    reasons += [{"code": "undo.done", "text": f"Taken back: {title}", "about": title} for title in unwound]
+    reasons += [{"code": "undo.stands", "text": f"Still stands: {title}", "about": title} for title in stands]
+    title = f"Failed: {run.plan.title}"
+    fact = ApprovalRequested(
+        card=uuid7(int(run.now().timestamp() * 1000)),
+        kind="failure",
+        step=UNWIND.id,
+        title=title,
+        reasons=reasons,
+        question={"slot": "notice", "text": title, "choices": ["seen"]},
+        body={"notice": True, "spent": spent(run)},
+    )
+    return run.event(fact, key=f"approval.requested/{run.task}/notice")
 
 
 async def _undo(run: TaskRun, key: str) -> bool:

@@ -246,7 +246,7 @@ class Desk:
     ) -> TaskState:
         def decide(reader: Reader) -> Sequence[NewEvent]:
             current = fold(state.id, reader.read(stream=stream_of(state.id)))
-            if current.closed:
+            if current.closed and not current.cards[card.id].data["body"].get("notice"):
                 raise Refused(f"The task is {current.status} already.", hint="agentos show TASK", code="task.closed")
             fact = on(current.cards[card.id], current)
             return () if fact is None else [self._event(state, fact, f"{key}/{card.id}")]

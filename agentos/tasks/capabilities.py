@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from agentos.errors import AgentOSError, Missing, Outside, Permanent, Transient
+from agentos.outside import CircuitOpen, Outcome
 from agentos.policy import Context, NeedsApproval, ReadAction, Refuse, decide
 from agentos.tasks.run import TaskRun
 
@@ -46,16 +48,22 @@ async def web_read(run: TaskRun, *, url: str) -> dict[str, Any]:
     def save(data: bytes) -> str:
         return run.platform.blobs.put(data, run.subject)
 
+    circuits, host = run.platform.circuits, f"web:{urlsplit(url).hostname}"
     try:
+        circuits.check(host, run.now(), what=url)
         page = await asyncio.to_thread(
             read_page, url, allowed=Allowlist(settings.allow, named), settings=settings, save=save
         )
     except Transient as error:
+        if not isinstance(error, CircuitOpen):
+            circuits.record(host, Outcome(ok=False, retry_after=error.retry_after), run.now())
         if _attempt(run) < MOST_TRIES:
             raise
         return {"url": url, "error": str(error)}
     except Outside as error:
+        circuits.record(host, Outcome(ok=True), run.now())
         return {"url": url, "error": str(error)}
+    circuits.record(host, Outcome(ok=True), run.now())
     return dict(page)
 
 

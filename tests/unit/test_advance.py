@@ -263,6 +263,10 @@ async def test_what_was_done_is_unwound_when_a_later_effect_fails_for_good(tmp_p
     assert failed is not None
     assert failed.data["unwound"] == ["Do two", "Do one"]
     assert failed.data["stands"] == []
+    (notice,) = bench.state(state.id).open_cards()
+    texts = [reason["text"] for reason in notice.data["reasons"]]
+    assert texts[1:] == ["Taken back: Do two", "Taken back: Do one"]
+    assert not bench.desk.answer(notice.id, "seen").open_cards()
 
 
 def bench_fail(system: FakeSystem, after: int) -> None:
