@@ -87,7 +87,9 @@ class Kit(Protocol):
         """Free text from a model. `kit.tier == "offline"` means there is none: do the work without."""
         ...
 
-    async def fill(self, system: str, prompt: str, schema: type[M], *, max_tokens: int = 2000, tier: Tier | None = None) -> Answer[M]:
+    async def fill(
+        self, system: str, prompt: str, schema: type[M], *, max_tokens: int = 2000, tier: Tier | None = None
+    ) -> Answer[M]:
         """An instance of `schema` from a model; raises Semantic when the model can't be brought to honour it."""
         ...
 

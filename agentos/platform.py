@@ -20,6 +20,7 @@ from agentos.secrets.sealing import Sealer
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from agentos.capabilities.knowledge import Knowledge
     from agentos.effects.port import System
     from agentos.models import ModelPort
     from agentos.outside import Circuits
@@ -74,6 +75,8 @@ class Platform:
     agents: Mapping[str, AgentModule]
     circuits: Circuits
     environ: Mapping[str, str] = field(default_factory=dict)
+    knowledge: Knowledge | None = None
+    """The index of knowledge/, made when first searched."""
 
     @property
     def log(self) -> SQLiteLog:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentos.agent import Kit, Manifest
 from agentos.effects.port import Proposal
 from agentos.effects.slug import slugify, unique
+from agents.text.draft import without_sources
 
 manifest = Manifest(
     role="publisher",
@@ -92,7 +93,7 @@ async def run(request: Request, kit: Kit) -> Result:
         "slug": unique(slugify(title, fallback="post"), taken),
         "title": title,
         "summary": " ".join(request.summary.split()),
-        "markdown": request.markdown,
+        "markdown": without_sources(request.markdown),
         "language": request.language,
         "author": business.get("owner") or business.get("name") or "",
         "tags": [],

@@ -58,6 +58,7 @@ async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe
         id="plan", agent="planner", agent_version=run.platform.agents["planner"].manifest.version, at_most=MOST_ROUNDS,
         inputs={
             "goal": found.goal, "language": found.language, "slots": found.slots, "agents": catalogue(run),
+            "workflows": sorted(set(recipes) - set(HIDDEN)),
         },
     )  # fmt: skip
     choices = tuple(sorted(set(recipes) - set(HIDDEN)))

@@ -25,8 +25,8 @@ class Proposal(BaseModel):
 
     `slot` is the business slot (plan step, or contract and period; never an amount or a text); with the system's
     account and the verb it makes the idempotency key. `assigned` names what is filled in last, with `effect.started`:
-    {"number": "series:invoice", "date": "today", "pdf": "receipt:invoice.pdf"}; the texts at the JSON pointers in `fill`
-    have their `⟦name⟧` replaced then, and nothing else is looked at. The approval covers everything else.
+    {"number": "series:invoice", "date": "today", "pdf": "receipt:invoice.pdf"}; the texts at the JSON pointers
+    in `fill` have their `⟦name⟧` replaced then, and nothing else is looked at. The approval covers everything else.
     `after` lists the slots that must be done first.
     """
 

@@ -70,7 +70,8 @@ class SQLiteReader:
         return self._record(row) if row else None
 
     def _record(self, row: tuple[Any, ...]) -> Record:
-        return Record(*row, self._decode)
+        columns = (*row, self._decode)
+        return Record(*columns)
 
     def _decode(self, record: Record) -> dict[str, Any]:
         stored = record.stored

@@ -50,8 +50,8 @@ def _fault(row: Any, before: int, previous: bytes, noted: dict[int, bytes]) -> s
     seq, stored, hash = row[0], bytes(row[11]), bytes(row[12])
     if seq != before + 1:
         return f"event {before + 1} is missing: the next one is {seq}"
-    columns: tuple[Any, ...] = tuple(row[:11])
-    if link(previous, *columns, stored) != hash:
+    columns = (*row[:11], stored)
+    if link(previous, *columns) != hash:
         return f"event {seq} was changed: its hash does not follow from its content"
     if noted.get(seq, hash) != hash:
         return f"event {seq} is another one than was witnessed outside"

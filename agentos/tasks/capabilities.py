@@ -4,15 +4,18 @@ data."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from agentos.errors import AgentOSError, Missing, Outside, Permanent, Transient
+from agentos.intents.urls import find_urls
 from agentos.outside import CircuitOpen, Outcome
 from agentos.policy import Context, NeedsApproval, ReadAction, Refuse, decide
 from agentos.tasks.run import TaskRun
 
+_searching = threading.Lock()
 MOST_TRIES = 3
 """Of a page that fails for a passing reason: after that the work goes on without it, and says so."""
 
@@ -20,9 +23,13 @@ MOST_TRIES = 3
 async def knowledge_search(run: TaskRun, *, query: str, k: int = 8) -> list[dict[str, Any]]:
     from agentos.capabilities.knowledge import Knowledge
 
+    if run.platform.knowledge is None:
+        run.platform.knowledge = Knowledge(run.platform.workspace.knowledge)
+    knowledge = run.platform.knowledge
+
     def search() -> list[dict[str, Any]]:
-        found = Knowledge(run.platform.workspace.knowledge).search(query, k)
-        return [passage.model_dump(mode="json") for passage in found]
+        with _searching:  # its index is rebuilt when files change, and other tasks search it too
+            return [passage.model_dump(mode="json") for passage in knowledge.search(query, k)]
 
     return await asyncio.to_thread(search)
 
@@ -34,7 +41,7 @@ async def web_read(run: TaskRun, *, url: str) -> dict[str, Any]:
     from agentos.capabilities.web import read_page
 
     settings = run.platform.workspace.configuration.web
-    named = tuple((run.state.understanding or {}).get("slots", {}).get("urls") or ())
+    named = named_pages(run)
     decision = decide(
         ReadAction(url, named_by_operator=url in named),
         Context(now=run.now(), web_allow=settings.allow),
@@ -65,6 +72,13 @@ async def web_read(run: TaskRun, *, url: str) -> dict[str, Any]:
         return {"url": url, "error": str(error)}
     circuits.record(host, Outcome(ok=True), run.now())
     return dict(page)
+
+
+def named_pages(run: TaskRun) -> tuple[str, ...]:
+    """Pages the operator named, in the request or in an answer to a question."""
+    slots = (run.state.understanding or {}).get("slots", {})
+    answers = [answer for step in run.state.steps.values() for answer in step.answers.values()]
+    return (*(slots.get("urls") or ()), *(found.url for answer in answers for found in find_urls(answer)))
 
 
 def _attempt(run: TaskRun) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MOST_STEPS = 40
+_REFERENCE = re.compile(r"\$[a-z][a-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z")
+"""A whole text of this form, and no other: "$500 for Acme" is what somebody said."""
 
 
 class Step(BaseModel):
@@ -79,7 +82,7 @@ def _upstream(steps: tuple[Step, ...], of: Step) -> set[str]:
 
 def references(value: Any) -> set[str]:
     """The names that inputs refer to: {"slots", "research"} for ["$slots.topic", {"p": "$research.passages"}]."""
-    if isinstance(value, str) and value.startswith("$"):
+    if isinstance(value, str) and _REFERENCE.match(value):
         return {value[1:].split(".")[0]}
     if isinstance(value, dict):
         return set().union(*(references(part) for part in value.values())) if value else set()
@@ -90,7 +93,7 @@ def references(value: Any) -> set[str]:
 
 def resolve(value: Any, known: dict[str, Any]) -> Any:
     """`value` with references replaced. A reference to what is not there becomes None."""
-    if isinstance(value, str) and value.startswith("$"):
+    if isinstance(value, str) and _REFERENCE.match(value):
         found: Any = known
         for part in value[1:].split("."):
             found = found.get(part) if isinstance(found, dict) else None

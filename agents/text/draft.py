@@ -32,6 +32,12 @@ def source_list(cited: Iterable[tuple[int, str, str]], language: Language) -> st
     return f"## {SOURCES[language]}\n\n" + "\n".join(lines)
 
 
+def without_sources(markdown: str) -> str:
+    """The text without its closing list of sources and what stands after it, for a page that shows both itself."""
+    headings = "|".join(SOURCES.values())
+    return re.split(rf"(?m)^## (?:{headings})[ \t]*$", markdown)[0].rstrip() + "\n"
+
+
 def statements(markdown: str, passages: Iterable[Passage]) -> list[str]:
     """Every sentence of a draft that claims something; headings make no claim.
 

@@ -85,6 +85,7 @@ def render(site: Site, posts: Sequence[Post]) -> dict[str, bytes]:
             "../",
             post=post,
             body=_body(post),
+            lead="" if _begins_with(post.markdown, post.summary) else post.summary,
             language=post.language,
             newer=shown[place - 1] if place else None,
             older=shown[place + 1] if place + 1 < len(shown) else None,
@@ -94,6 +95,12 @@ def render(site: Site, posts: Sequence[Post]) -> dict[str, bytes]:
 
 def _body(post: Post) -> str:
     return to_html(post.markdown, title=post.title, cited=[n for n, _ in post.numbered()])
+
+
+def _begins_with(markdown: str, summary: str) -> bool:
+    """Whether the text opens with its own summary, which would then stand there twice."""
+    opening = " ".join(re.sub(r"\[\d+\]", "", markdown[: 2 * len(summary) + 200]).split())
+    return opening.startswith(summary)
 
 
 def _words(language: str) -> dict[str, str]:
