@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentos.agent import Kit, Manifest
 from agentos.effects.port import Proposal
 from agentos.effects.slug import slugify, unique
-from agents.text.draft import without_sources
+from agents.text.draft import cited_once, without_sources
 
 manifest = Manifest(
     role="publisher",
@@ -93,7 +93,7 @@ async def run(request: Request, kit: Kit) -> Result:
         "slug": unique(slugify(title, fallback="post"), taken),
         "title": title,
         "summary": " ".join(request.summary.split()),
-        "markdown": without_sources(request.markdown),
+        "markdown": cited_once(without_sources(request.markdown)),
         "language": request.language,
         "author": business.get("owner") or business.get("name") or "",
         "tags": [],

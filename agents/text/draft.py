@@ -38,6 +38,14 @@ def without_sources(markdown: str) -> str:
     return re.split(rf"(?m)^## (?:{headings})[ \t]*$", markdown)[0].rstrip() + "\n"
 
 
+def cited_once(markdown: str) -> str:
+    """Of sentences in one paragraph that follow each other with the same citation, only the last keeps it: for readers.
+
+    The checker reads the text before this, with every sentence's own citation.
+    """
+    return re.sub(r" ?\[(\d+)\](?=[^\[\]\n]*\[\1\])", "", markdown)
+
+
 def statements(markdown: str, passages: Iterable[Passage]) -> list[str]:
     """Every sentence of a draft that claims something; headings make no claim.
 
