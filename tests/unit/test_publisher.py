@@ -114,7 +114,7 @@ async def test_a_note_on_style_does_not_force_a_card() -> None:
 
 
 async def test_a_run_of_sentences_from_one_source_is_cited_once_at_its_end() -> None:
-    text = "One. [1] Two. [1] Three. [2] Four. [1]\n\nFive. [1]\n\n- Six. [1]\n- Seven. [1]\n\n## Sources\n\n- [1] A study"
+    text = "One. [1] Two. [1] Three. [2] Four. [1]\n\nFive. [1]\n\n- Six. [1]\n- Seven. [1]\n\n## Sources\n\n- [1] A"
     result = await publisher.run(request(markdown=text), kit())
     expected = "One. Two. [1] Three. [2] Four. [1]\n\nFive. [1]\n\n- Six. [1]\n- Seven. [1]\n"
     assert result.proposals[0].payload["markdown"] == expected
