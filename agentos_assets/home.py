@@ -39,11 +39,12 @@ def make_home(workspace: Path) -> Home:
     import yaml
 
     folder = workspace / "state" / "dagster"
+    settings = _shared() | _storage(folder)
     try:
         home = Home(folder, _socket(folder))
         for one in (folder, home.output):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "dagster.yaml").write_text(yaml.safe_dump(_shared() | _storage(folder), sort_keys=False))
+        (folder / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
         code = {"grpc_server": {"socket": str(home.socket), "location_name": "agentos"}}
         home.workspace_file.write_text(yaml.safe_dump({"load_from": [code]}))
     except OSError as error:
@@ -56,12 +57,16 @@ def make_home(workspace: Path) -> Home:
 
 
 def _shared() -> dict[str, Any]:
-    """The root's `dagster.yaml`. An installation without the root (a wheel) carries a copy beside this file."""
+    """The root's `dagster.yaml`: the program is run from its clone."""
     import yaml
 
-    here = Path(__file__).resolve().parent
-    found = next(path for path in (here.parent / "dagster.yaml", here / "dagster.yaml") if path.is_file())
-    settings: dict[str, Any] = yaml.safe_load(found.read_text(encoding="utf-8"))
+    root = Path(__file__).resolve().parent.parent
+    try:
+        settings: dict[str, Any] = yaml.safe_load((root / "dagster.yaml").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise AgentOSError(
+            f"dagster.yaml is missing in {root}.", hint="Install AgentOS from its clone.", code="up.settings"
+        ) from None
     return settings
 
 

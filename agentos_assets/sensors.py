@@ -2,12 +2,11 @@
 
 import dagster as dg
 
-from agentos_assets.jobs import advance_tasks
 from agentos_assets.resources import PlatformResource
 
 
 @dg.sensor(
-    job=advance_tasks,
+    job_name="advance_tasks",  # by name: with the job itself, Dagster warns of its own beta parameter
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="A task is new, answered, due, or left by a worker that died: asks for one run for all of them.",
