@@ -1,0 +1,146 @@
+"""The operator's part, played by a process that may be killed anywhere: what is said already is not said again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from agentos.errors import Permanent, Refused
+from agentos.platform import Platform
+from agentos.tasks.answers import Desk
+from agentos.tasks.state import TaskState
+from agentos.workspace.answers import demo
+from agentos.workspace.init import init_workspace
+from graphs.advance import advance
+from graphs.opening import open_platform
+from tests.crash.points import Points, around_disk, around_log, around_platform
+
+SAYS = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
+PATIENCE = 20.0
+"""Seconds to wait for another worker, or for a child of one that was killed."""
+
+
+def play(job: dict[str, Any]) -> dict[str, Any]:
+    """Do one job in the workspace `job["root"]` and return {task id -> status}.
+
+    job: acts (names of the functions below, in order), kill (a point, or absent), trace (file), refuse (a system that
+    refuses everything for good), tasks (how many are submitted by "submit").
+    """
+    root = Path(job["root"])
+    points = Points(Path(job["trace"]), job.get("kill"))
+    around_log(points)
+    around_disk(points)
+    if "make" in job["acts"]:
+        init_workspace(root, demo())
+    platform = open_platform(root, environ={})
+    if job.get("refuse"):
+        refuse(platform, job["refuse"])
+    around_platform(points, platform)
+    return asyncio.run(_play(platform, job))
+
+
+async def _play(platform: Platform, job: dict[str, Any]) -> dict[str, Any]:
+    busy = 0
+    for name in job["acts"]:
+        if name in _ACTS:
+            busy += await _ACTS[name](platform, job) or 0
+    statuses = {state.id: state.status for state in states(platform)}
+    platform.store.close()
+    return {"statuses": statuses, "busy": busy}
+
+
+def states(platform: Platform, *, trigger: str | None = None) -> list[TaskState]:
+    desk = Desk(platform.store)
+    found = [desk.load(record.data["task"]) for record in platform.log.read(types=("task.opened",))]
+    return [state for state in found if trigger is None or state.trigger == trigger]
+
+
+async def submit(platform: Platform, job: dict[str, Any]) -> None:
+    for _ in range(job.get("tasks", 1) - len(states(platform, trigger="terminal"))):
+        Desk(platform.store).submit(job.get("says", SAYS))
+
+
+async def ask(platform: Platform, job: dict[str, Any]) -> None:
+    """Go on until the card asks."""
+    await submit(platform, job)
+    for state in states(platform):
+        await patiently(platform, state.id)
+
+
+async def approve(platform: Platform, job: dict[str, Any]) -> None:
+    desk = Desk(platform.store)
+    for state in states(platform):
+        for card in state.open_cards() if not state.closed else ():
+            if card.kind == "effects":
+                desk.approve(card.id)
+
+
+async def once(platform: Platform, job: dict[str, Any]) -> int:
+    """One advance of every open task, as a worker does that leaves a taken one to the other: returns how many were."""
+    found = [await advance(platform, state.id) for state in states(platform) if not state.closed]
+    return sum(one.busy for one in found)
+
+
+async def finish(platform: Platform, job: dict[str, Any]) -> None:
+    await ask(platform, job)
+    await approve(platform, job)
+    for state in states(platform):
+        await patiently(platform, state.id)
+
+
+async def undo(platform: Platform, job: dict[str, Any]) -> None:
+    """Undo the whole task, newest effect first."""
+    (task,) = states(platform, trigger="terminal")
+    desk = Desk(platform.store)
+    if not states(platform, trigger="undo"):
+        desk.undo(desk.undoable(task.id))
+    for state in states(platform, trigger="undo"):
+        await patiently(platform, state.id)
+
+
+async def patiently(platform: Platform, task: str) -> None:
+    """Advance, and wait while a child of a killed worker still holds the lease."""
+    until = time.monotonic() + PATIENCE
+    while (await advance(platform, task)).busy:
+        if time.monotonic() > until:
+            raise Refused(f"the lease was not freed within {PATIENCE} s")
+        await asyncio.sleep(0.02)
+
+
+async def slowly(platform: Platform, job: dict[str, Any]) -> None:
+    """Make every effect start a child that outlives this process for a while, and say so in `job["ready"]`."""
+    import threading
+
+    from agentos.process import run
+
+    for system in platform.systems.values():
+        act = system.do
+
+        def do(verb: str, payload: dict[str, Any], key: str, *, _act: Any = act) -> Any:
+            lasts = str(job.get("lasts", 30))
+            threading.Timer(0.3, lambda: Path(job["ready"]).write_text(str(os.getpid()))).start()
+            run(["sleep", lasts], cwd=platform.store.root, timeout=60)
+            return _act(verb, payload, key)
+
+        setattr(system, "do", do)  # noqa: B010
+
+
+def refuse(platform: Platform, name: str) -> None:
+    """From now on this system refuses what it is asked, for good; undoing still works."""
+    system = platform.systems[name]
+    act = system.do
+
+    def do(verb: str, payload: dict[str, Any], key: str) -> Any:
+        if not key.endswith("/undo"):
+            raise Permanent("The other side says no.", code="test.refused")
+        return act(verb, payload, key)
+
+    setattr(system, "do", do)  # noqa: B010
+
+
+_ACTS: dict[str, Any] = {
+    "submit": submit, "ask": ask, "approve": approve, "once": once, "finish": finish, "undo": undo, "slowly": slowly,
+}  # fmt: skip
