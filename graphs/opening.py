@@ -13,7 +13,7 @@ from typing import Any
 import agents
 from agentos.clock import Clock, SystemClock
 from agentos.effects.port import System
-from agentos.errors import Refused, WorkspaceError
+from agentos.errors import Refused
 from agentos.events.types import CircuitClosed, CircuitOpened
 from agentos.ids import digest
 from agentos.models.cache import MemoryCache
@@ -24,6 +24,7 @@ from agentos.platform import AgentModule, Platform, Store, open_store
 from agentos.policy import Policy
 from agentos.policy.load import FILE, parse_policy
 from agentos.workspace.load import Workspace, edited_files, load_workspace
+from agentos.workspace.read import decode, read_bytes
 
 
 def open_platform(

@@ -227,6 +227,8 @@ async def _start(run: TaskRun, step: Step, item: Item, authority: str | None) ->
 
     def on(reader: Reader) -> list[NewEvent]:
         _refuse_stale(run, reader, seen)
+        if run.state.rehearsal:
+            raise Refused("a rehearsal does nothing outside", code="effect.rehearsal")
         if authority is None:
             action = effect_action(run, item)
             decision = decide(action, effect_context(run, reader, item, granted), run.platform.policy)

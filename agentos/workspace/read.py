@@ -89,9 +89,8 @@ def _syntax(message: str, text: str) -> tuple[str, int]:
 
 
 def validate(model: type[M], data: dict[str, Any], text: str, where: str) -> M:
-    """The typed value, or a WorkspaceError that names the line of the first thing wrong, what was expected, and how
-    many
-    more there are. Values are never quoted: a key pasted into the wrong line must not end in a log."""
+    """The typed value, or a WorkspaceError that names the line of the first thing wrong, what was expected, and
+    how many more there are. Values are never quoted: a key pasted into the wrong line must not end in a log."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
