@@ -10,6 +10,7 @@ from typing import Any
 
 from agentos.errors import Permanent, Refused
 from agentos.platform import Platform
+from agentos.process import run
 from agentos.tasks.answers import Desk
 from agentos.tasks.state import TaskState
 from agentos.workspace.answers import demo
@@ -19,6 +20,7 @@ from graphs.opening import open_platform
 from tests.crash.points import Points, around_disk, around_log, around_platform
 
 SAYS = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
+MOST_CARDS = 12
 PATIENCE = 20.0
 """Seconds to wait for another worker, or for a child of one that was killed."""
 
@@ -27,7 +29,7 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     """Do one job in the workspace `job["root"]` and return {task id -> status}.
 
     job: acts (names of the functions below, in order), kill (a point, or absent), trace (file), refuse (a system that
-    refuses everything for good), tasks (how many are submitted by "submit").
+    refuses everything for good), says (what is asked for, a task each), ready and child (see `slowly`).
     """
     root = Path(job["root"])
     points = Points(Path(job["trace"]), job.get("kill"))
@@ -59,8 +61,8 @@ def states(platform: Platform, *, trigger: str | None = None) -> list[TaskState]
 
 
 async def submit(platform: Platform, job: dict[str, Any]) -> None:
-    for _ in range(job.get("tasks", 1) - len(states(platform, trigger="terminal"))):
-        Desk(platform.store).submit(job.get("says", SAYS))
+    for text in job.get("says", [SAYS])[len(states(platform, trigger="terminal")) :]:
+        Desk(platform.store).submit(text)
 
 
 async def ask(platform: Platform, job: dict[str, Any]) -> None:
@@ -85,10 +87,15 @@ async def once(platform: Platform, job: dict[str, Any]) -> int:
 
 
 async def finish(platform: Platform, job: dict[str, Any]) -> None:
+    """To the end of every task. A card that was superseded meanwhile (another task gave a new reason) is approved
+    again."""
     await ask(platform, job)
-    await approve(platform, job)
-    for state in states(platform):
-        await patiently(platform, state.id)
+    for _ in range(MOST_CARDS):
+        if all(state.closed for state in states(platform)):
+            return
+        await approve(platform, job)
+        for state in states(platform):
+            await patiently(platform, state.id)
 
 
 async def undo(platform: Platform, job: dict[str, Any]) -> None:
@@ -111,18 +118,18 @@ async def patiently(platform: Platform, task: str) -> None:
 
 
 async def slowly(platform: Platform, job: dict[str, Any]) -> None:
-    """Make every effect start a child that outlives this process for a while, and say so in `job["ready"]`."""
-    import threading
-
-    from agentos.process import run
-
+    """From now on an effect tells `job["ready"]` that it has begun, and then takes a minute: in this process, or in a
+    child of it where job["child"] is set."""
+    ready, child = Path(job["ready"]), job.get("child")
     for system in platform.systems.values():
         act = system.do
 
         def do(verb: str, payload: dict[str, Any], key: str, *, _act: Any = act) -> Any:
-            lasts = str(job.get("lasts", 30))
-            threading.Timer(0.3, lambda: Path(job["ready"]).write_text(str(os.getpid()))).start()
-            run(["sleep", lasts], cwd=platform.store.root, timeout=60)
+            if child:
+                run(["sh", "-c", f"echo >'{ready}'; sleep 60"], cwd=platform.store.root, timeout=90)
+            else:
+                ready.touch()
+                time.sleep(60)
             return _act(verb, payload, key)
 
         setattr(system, "do", do)  # noqa: B010

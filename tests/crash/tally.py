@@ -57,7 +57,7 @@ def world(root: Path) -> dict[str, Any]:
         "posts": sorted(path.name for path in (root / "site" / "content" / "posts").glob("*.md")),
         "pages": sorted(path.name for path in (root / "site" / "public" / "posts").glob("*.html")),
         "untidy": git(root, "status", "--porcelain"),
-        "documents": sorted(path.name for path in invoices.iterdir() if not path.name.startswith(".")),
+        "documents": sorted(path.name for path in invoices.glob("[!.]*")),
         "bookings": sorted(map(slot, re.findall(r'^\s+key: "(.*)"', books, re.MULTILINE))),
         "mails": sorted(re.sub(r"-[0-9a-f]{16}\b", "", str(path.relative_to(root / "outbox"))) for path in
                         (root / "outbox").rglob("*.eml")),
