@@ -61,12 +61,9 @@ def open_platform(
 def read_policy(root: Path) -> Policy:
     """`policy.toml`; without one the strictest policy, in which every effect asks. Raises WorkspaceError with the
     line."""
-    try:
-        return parse_policy((root / FILE).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    if not (root / FILE).exists():
         return Policy()
-    except (OSError, UnicodeDecodeError) as error:
-        raise WorkspaceError(f"can't be read: {error}", where=FILE, hint="Save it as UTF-8.") from None
+    return parse_policy(decode(read_bytes(root, root / FILE), FILE))
 
 
 def load_agents() -> dict[str, AgentModule]:
