@@ -118,7 +118,14 @@ class Desk:
         return task
 
     def undo(self, keys: Sequence[str]) -> str:
-        """Open the task that undoes these effects, newest first; returns its id."""
+        """Open the task that undoes these effects, newest first; returns its id.
+
+        A task of theirs that still goes on is cancelled first: a mail it holds must not follow what is taken back.
+        """
+        for key in keys:
+            started = started_of(self.store.log, key)
+            if started is not None and not self.load(started.stream.removeprefix("task/")).closed:
+                self.cancel(started.stream.removeprefix("task/"), "what it did is undone")
         return self.submit("\n".join(keys), trigger="undo")
 
     def undoable(self, name: str | None) -> list[str]:

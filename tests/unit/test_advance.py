@@ -425,6 +425,25 @@ async def test_held_effects_wait_for_their_window(tmp_path: Path) -> None:
     assert (await bench.advance(state.id)).state.status == "completed"
 
 
+async def test_undoing_what_a_task_did_recalls_what_it_still_holds(tmp_path: Path) -> None:
+    first, held = FakeSystem(), FakeSystem("other", held=True)
+
+    async def both(request: AnyRequest, kit: Kit) -> AnyResult:
+        one = await proposes("one")(request, kit)
+        two = await proposes("two", system="other")(request, kit)
+        return one.model_copy(update={"proposals": [*one.proposals, *two.proposals]})
+
+    agents = [FakeAgent("left", says(1)), FakeAgent("right", says(2)), FakeAgent("join", both)]
+    bench = Bench(tmp_path, FORK, agents, {"fake": first, "other": held}, hold_minutes=10)
+    state = await bench.run()
+    assert (state.status, first.copies) == ("parked", 1)
+    undo = await bench.advance(bench.desk.undo(bench.desk.undoable(state.id)))
+    assert undo.state.status == "completed"
+    bench.clock.advance(timedelta(minutes=11))
+    assert (await bench.advance(state.id)).state.status == "cancelled"
+    assert not held.attempts
+
+
 async def test_an_agent_that_changed_its_input_becomes_a_card(tmp_path: Path) -> None:
     class Stricter(BaseModel):
         given: Any
