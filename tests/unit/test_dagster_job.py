@@ -1,4 +1,4 @@
-"""The Dagster shell on a real workspace: the job, the sensor, the asset `task`. Everything real but the outside world."""
+"""The Dagster shell on a real workspace: the job, the sensor, the asset `task`. Nothing of it is faked."""
 
 from __future__ import annotations
 

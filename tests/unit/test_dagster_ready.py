@@ -149,7 +149,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["open", "park",
 @given(changes=CHANGES)
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_looking_often_finds_what_one_look_at_the_end_finds(tmp_path: Path, changes: list[tuple[int, str]]) -> None:
-    """Every task that can go on at the end was asked for at its present state, by some look; nothing else is still open."""
+    """What can go on at the end was asked for, in its present state, by some look; nothing else is still open."""
     store = open_store(tmp_path / uuid7())
     facts: dict[str, Any] = {
         "park": lambda n: [card(f"c{n}"), park(f"c{n}")],

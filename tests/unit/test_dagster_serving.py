@@ -99,7 +99,7 @@ def test_what_services_print_lies_where_dagster_does_not_collect_it(tmp_path: Pa
 def test_a_long_path_gets_a_socket_of_its_own_that_can_be_listened_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tempfile.TemporaryDirectory(dir="/tmp") as short_folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/tmp") as short_folder:
         monkeypatch.setattr(tempfile, "tempdir", short_folder)
         deep = tmp_path / ("a" * 60) / ("b" * 60)
         home = make_home(deep)
@@ -233,7 +233,8 @@ def test_one_that_lived_long_starts_again_with_a_clean_slate(tmp_path: Path, mon
 
 
 def test_the_guard_asks_first() -> None:
-    polite = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); signal.pause()"
+    polite = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); "
+    polite += "signal.pause()"
     with subprocess.Popen(
         [sys.executable, "-c", polite], start_new_session=True, stdout=subprocess.PIPE, text=True
     ) as child:

@@ -1,0 +1,231 @@
+"""`agentos up` as the operator meets it: her page in a real browser, the real daemon, a real workspace.
+
+One served workspace for the whole file, run from a copy of the program with an empty home, so that whatever falls
+anywhere else is seen. AGENTOS_SCREENSHOTS=FOLDER keeps the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from agentos.ids import short
+from agentos.platform import open_store
+from agentos.tasks.answers import Desk
+from agentos.tasks.state import TaskState
+from agentos.workspace.answers import demo
+from agentos.workspace.init import init_workspace
+from agentos_assets.serving import AlreadyUp, serve
+from agentos_assets.task_asset import partition_of
+
+CLONE = Path(__file__).resolve().parents[2]
+PROGRAM = ("agentos", "agents", "graphs", "agentos_assets", "desk", "dagster.yaml", "workspace.yaml")
+CHROMIUM = shutil.which("chromium")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+QUIET = ("--disable-background-networking", "--disable-component-update")
+SECRETS = (b"acme", b"Acme", b"1,200", b"1428", b"workshop")
+UP = """
+import pathlib, sys
+from agentos_assets.serving import serve
+sys.exit(serve(pathlib.Path(sys.argv[1]), port=4310))
+"""
+
+pytestmark = pytest.mark.xdist_group("up")
+
+
+@dataclass
+class Served:
+    workspace: Path
+    program: Path
+    home: Path
+    process: subprocess.Popen[str]
+    address: str
+    printed: Path
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(open_store(self.workspace))
+
+    @property
+    def family(self) -> list[psutil.Process]:
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        return [one for one in found if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def start(folder: Path) -> Served:
+    """Copies the program, makes a workspace and serves it; returns once the page answers."""
+    program, home, workspace, printed = (folder / name for name in ("program", "home", "ws", "printed"))
+    program.mkdir()
+    for name in PROGRAM:
+        if (CLONE / name).is_dir():
+            shutil.copytree(CLONE / name, program / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(CLONE / name, program / name)
+    home.mkdir()
+    init_workspace(workspace, demo())
+    foreign = ("XDG_", "AGENTOS_", "DAGSTER_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}
+    with printed.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", UP, str(workspace)],
+            cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+    until = time.monotonic() + 120
+    while "Ctrl-C" not in printed.read_text():
+        assert process.poll() is None, printed.read_text()
+        assert time.monotonic() < until, printed.read_text()
+        time.sleep(0.2)
+    found = re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())
+    assert found is not None
+    return Served(workspace, program, home, process, found[0], printed)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = start(tmp_path_factory.mktemp("up"))
+    yield served
+    if served.process.poll() is None:
+        served.process.send_signal(signal.SIGINT)
+        served.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *QUIET])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("AGENTOS_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def until(desk: Desk, task: str, *statuses: str, within: float = 90) -> TaskState:
+    end = time.monotonic() + within
+    while (state := desk.load(task)).status not in statuses:
+        assert time.monotonic() < end, f"it is {state.status}, not {statuses}"
+        time.sleep(0.2)
+    return state
+
+
+def wait_for_runs(up: Served, count: int) -> None:
+    """Until there have been so many runs, all of them successful."""
+    end = time.monotonic() + 60
+    while (found := runs(up)) != ["SUCCESS"] * count:
+        assert time.monotonic() < end, found
+        time.sleep(0.3)
+
+
+def runs(up: Served) -> list[str]:
+    query = {"query": "{runsOrError {... on Runs {results {status}}}}"}
+    answer = httpx.post(f"{up.address}/graphql", json=query, timeout=20).json()
+    return [run["status"] for run in answer["data"]["runsOrError"]["results"]]
+
+
+def submit(desk: Desk, month: str) -> str:
+    return desk.submit(f"Invoice Acme Studio 1,200 EUR for the {month} workshop")
+
+
+@pytest.mark.browser
+def test_an_intent_parks_goes_on_after_the_approval_and_is_seen(up: Served, page: Any, pictures: Path) -> None:
+    desk = up.desk
+    task = submit(desk, "March")
+    (card,) = until(desk, task, "parked").open_cards()
+    url = f"{up.address}/assets/task?partition={partition_of(task)}&view=partitions"
+    page.goto(url)
+    page.get_by_text(f"agentos approve {short(card.id)}").wait_for(timeout=60_000)
+    assert page.get_by_text("Welcome to Dagster").count() == 0
+    assert page.get_by_text("waits for you").count() > 0
+    wait_for_runs(up, 1)  # it lingers no more: what follows is the sensor's doing
+
+    desk.approve(card.id)
+    until(desk, task, "completed")
+    page.goto(url)
+    page.get_by_role("cell", name="issue", exact=True).wait_for(timeout=60_000)
+    assert page.get_by_text("Acme").count() == 0
+    page.screenshot(path=pictures / "dagster-task.png")
+
+    wait_for_runs(up, 2)
+    page.goto(f"{up.address}/runs")
+    page.get_by_text("advance_tasks").nth(1).wait_for(timeout=60_000)
+    assert page.get_by_text("agentos/because: approved").count() == 1
+    assert page.get_by_text("agentos/because: new").count() == 1
+    page.screenshot(path=pictures / "dagster-runs.png")
+
+
+def test_a_service_that_is_killed_comes_back_and_work_goes_on(up: Served) -> None:
+    desk = up.desk
+    for words in (["grpc"], ["dagster._daemon"], ["dagster_webserver"]):
+        (found,) = [one for one in up.family if set(words) <= set(one.cmdline())]
+        found.kill()
+    state = until(desk, submit(desk, "April"), "parked", within=120)
+    assert len(state.open_cards()) == 1
+    printed = up.printed.read_text()
+    for name in ("code", "daemon", "webserver"):
+        assert f"{name} ended (killed by SIGKILL)" in printed
+    assert httpx.get(f"{up.address}/server_info", timeout=20).status_code == 200
+
+
+def test_a_second_up_is_refused(up: Served) -> None:
+    with pytest.raises(AlreadyUp, match=re.escape(up.address)):
+        serve(up.workspace)
+
+
+def test_only_what_does_the_work_sees_the_keys_of_the_environment(up: Served) -> None:
+    holders = [one.cmdline() for one in up.family if "A_KEY" in one.environ()]
+    assert holders
+    assert all("dagster_webserver" not in argv and "dagster._daemon" not in argv for argv in holders)
+
+
+def test_nothing_fell_into_the_program_or_the_home_and_no_client_into_dagsters_storage(up: Served) -> None:
+    theirs = up.workspace / "state" / "dagster"
+    stored = [path for path in theirs.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in stored) > 100_000
+    assert {path.name: word for path in stored for word in SECRETS if word in path.read_bytes()} == {}
+    assert [path for name in ("logs", ".logs_queue") for path in (theirs / name).glob("*")] == []
+    assert list(up.home.rglob("*")) == []
+    differing = [path for path in up.program.rglob("*") if path.is_file() and not same(path, up.program)]
+    assert differing == []
+
+
+def same(path: Path, program: Path) -> bool:
+    return (CLONE / path.relative_to(program)).exists()
+
+
+def test_ctrl_c_ends_everything_within_seconds(up: Served) -> None:
+    family = up.family
+    began = time.monotonic()
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(15) == 0
+    assert time.monotonic() - began < 10
+    assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
+    assert up.printed.read_text().endswith("Stopping ...\nStopped.\n")
