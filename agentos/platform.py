@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from agentos.agent import Kit, Manifest
 from agentos.clock import Clock
 from agentos.errors import Refused
 from agentos.events.blobs import Blobs

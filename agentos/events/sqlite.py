@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -140,6 +139,8 @@ class SQLiteLog:
         return self.submit(what).result()
 
     async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> list[Record]:
+        import asyncio
+
         return await asyncio.wrap_future(self.submit(what))
 
     def close(self) -> None:

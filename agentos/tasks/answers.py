@@ -117,6 +117,20 @@ class Desk:
         )
         return task
 
+    def again(self, name: str) -> str:
+        """Take a task that was denied, failed or cancelled up again: a new task from the same intent; returns its id."""
+        state = self.task(name)
+        if state.status not in ("failed", "cancelled"):
+            hint = "agentos resume TASK" if not state.closed else "agentos run TEXT does it once more."
+            raise Refused(f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands")
+        task = uuid7()
+        by = state.by if state.by is not None and state.by > self.clock.now() else None
+        opened = TaskOpened(
+            task=task, intent=state.intent, trigger=state.trigger, rehearsal=state.rehearsal, by=by, budget=state.budget
+        )
+        self.store.log.append(opened.on(stream_of(task), key=f"task/{task}", actor="operator", correlation=task))
+        return task
+
     def undo(self, keys: Sequence[str]) -> str:
         """Open the task that undoes these effects, newest first; returns its id.
 

@@ -1,0 +1,74 @@
+"""Showing a card and asking for its answer on a terminal."""
+
+from __future__ import annotations
+
+import click
+
+from agentos.ids import short
+from agentos.tasks.state import CardState, TaskState
+from desk.reading import earlier_of, payload_of
+from desk.render.card import Part, View, card_lines, command_lines
+from desk.render.style import dim
+from desk.session import Session
+
+
+def view_of(session: Session, state: TaskState, card: CardState) -> View:
+    store = session.store
+    parts = [
+        Part(effect, payload_of(store, state, card, effect), earlier_of(store, state, card, effect))
+        for effect in card.data["effects"]
+    ]
+    return View(state, card, parts)
+
+
+def show_card(session: Session, state: TaskState, card: CardState, *, full: bool = False, commands: bool = True) -> None:
+    lines = card_lines(view_of(session, state, card), session.zone, session.now, session.width, full=full)
+    more = ["", *(dim(f"  {text}") for text in command_lines(card))] if commands and command_lines(card) else []
+    session.show(["", *lines, *more])
+
+
+def ask(session: Session, state: TaskState, card: CardState) -> TaskState | None:
+    """Ask a person for the answer right here; the task's new state, or None when she leaves it for later."""
+    if card.kind in ("effects", "budget"):
+        return _ask_approval(session, state, card)
+    return _ask_words(session, card)
+
+
+def _ask_approval(session: Session, state: TaskState, card: CardState) -> TaskState | None:
+    edit = ", e(dit)" if {"post", "mail"} & {effect["slot"] for effect in card.data["effects"]} else ""
+    session.say()
+    while True:
+        said = _prompt(f"Approve? y(es), n(o){edit}, f(ull text), enter for later")
+        word = said.lower()
+        if word in ("", "l", "later"):
+            return None
+        if word in ("y", "yes", "j", "ja"):
+            return session.desk.approve(card.id)
+        if word in ("n", "no", "nein"):
+            return session.desk.deny(card.id, _prompt("Why not?"))
+        if edit and word in ("e", "edit"):
+            from desk.editing import edit_card
+
+            return edit_card(session, state, card)
+        if word in ("f", "full"):
+            show_card(session, state, card, full=True, commands=False)
+        elif click.confirm("Deny it, with that as the reason?", default=False):
+            return session.desk.deny(card.id, said)
+
+
+def _ask_words(session: Session, card: CardState) -> TaskState | None:
+    choices = [str(choice) for choice in (card.data["question"] or {}).get("choices") or []]
+    said = _prompt("Your answer (a number or words), enter for later" if choices else "Your answer, enter for later")
+    if not said:
+        return None
+    chosen = choices[int(said) - 1] if said.isdecimal() and 0 < int(said) <= len(choices) else said
+    return session.desk.answer(card.id, chosen)
+
+
+def _prompt(text: str) -> str:
+    said: str = click.prompt(text, default="", show_default=False, prompt_suffix=": ")
+    return said.strip()
+
+
+def short_names(cards: list[CardState]) -> str:
+    return ", ".join(short(card.id) for card in cards)

@@ -1,0 +1,19 @@
+"""`agentos answer`."""
+
+from __future__ import annotations
+
+import click
+
+from desk.deciding import cards_named, then_on
+from desk.options import as_command
+from desk.session import Session
+
+
+@as_command("answer")
+@click.argument("card", shell_complete=cards_named)
+@click.argument("text", nargs=-1, required=True)
+@click.option("--no-wait", is_flag=True, help="Record the answer only; `agentos up` or `agentos resume` goes on.")
+def command(session: Session, card: str, text: tuple[str, ...], no_wait: bool) -> int:
+    """Answer CARD's question with TEXT, in words or with one of its choices."""
+    state = session.desk.answer(card, " ".join(text))
+    return then_on(session, state, "Answered", wait=not no_wait)

@@ -1,0 +1,50 @@
+"""`agentos doctor`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from desk.options import as_command
+from desk.render.style import bad, columns, dim, good, line, warn
+from desk.session import Session
+
+_MARKS = {"ok": good("✓"), "missing": warn("–"), "wrong": bad("✗"), "unreachable": bad("✗")}
+
+
+@as_command("doctor")
+@click.option("--call", is_flag=True, help="Also try one real call to each tier's first model.")
+def command(session: Session, call: bool) -> int:
+    """Say what is configured, reachable and missing, and how to mend it. Changes nothing."""
+    from agentos.workspace.doctor import examine
+
+    findings = examine(session.root, os.environ)
+    rows = [[_MARKS[one.state], one.area, line(one.what)] for one in findings]
+    for shown, one in zip(columns(rows), findings, strict=True):
+        session.say(shown)
+        if one.mend:
+            session.say(dim(f"     → {line(one.mend)}"))
+    tried = _try(session) if call else []
+    broken = any(one.state in ("wrong", "unreachable") for one in findings) or not all(one["ok"] for one in tried)
+    session.give({"workspace": str(session.root), "ok": not broken, "findings": [asdict(one) for one in findings],
+                  "calls": tried})  # fmt: skip
+    return 1 if broken else 0
+
+
+def _try(session: Session) -> list[dict[str, object]]:
+    import asyncio
+
+    from agentos.models.trial import try_call
+    from agentos.workspace.load import load_configuration
+
+    models, outcomes = load_configuration(session.root).models, []
+    for tier in ("small", "large", "local"):
+        for endpoint in getattr(models, tier)[:1]:
+            tried = asyncio.run(try_call(endpoint, os.environ, tier=tier))
+            session.say(f"{_MARKS['ok' if tried.ok else 'wrong']}  {tier}: {line(tried.sentence)}")
+            if tried.hint:
+                session.say(dim(f"     → {line(tried.hint)}"))
+            outcomes.append(tried.model_dump(mode="json"))
+    return outcomes

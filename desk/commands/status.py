@@ -1,0 +1,36 @@
+"""`agentos status`: imports nothing heavy, works with a broken agentos.toml."""
+
+from __future__ import annotations
+
+from agentos.tasks.readiness import due_at
+from desk import reading
+from desk.options import as_command
+from desk.render.overview import state_word, status_lines
+from desk.session import Session
+
+
+@as_command("status")
+def command(session: Session) -> None:
+    """Tasks, what waits for you, what was spent today, and whether the platform is stopped."""
+    store, zone, now = session.store, session.zone, session.now
+    tasks = [(state, reading.goal_of(store, state)) for state in reading.open_tasks(store)]
+    closed = reading.closed_counts(store)
+    spent = reading.spent_since(store, reading.midnight(now, zone))
+    stopped = reading.stopped_because(store)
+    due = min((at for state, _ in tasks if (at := due_at(state)) is not None), default=None)
+    session.show(status_lines(tasks, closed, spent, stopped, due, zone, now, session.width))
+    if session.as_json:
+        import click
+
+        listed = [
+            {"task": state.id, "status": state.status, "state": click.unstyle(state_word(state, now)), "goal": about,
+             "cards": [card.id for card in state.open_cards()], "parked": state.parked}
+            for state, about in tasks
+        ]  # fmt: skip
+        counts = dict(closed)
+        for state, _ in tasks:
+            counts[state.status] = counts.get(state.status, 0) + 1
+        session.give(
+            {"tasks": listed, "counts": counts, "waiting": sum(len(state.open_cards()) for state, _ in tasks),
+             "spent_today": spent, "stopped": stopped, "next_due": due.isoformat() if due else None}
+        )  # fmt: skip

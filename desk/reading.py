@@ -1,0 +1,156 @@
+"""What the terminal reads from the log. Plain folds, so that `status` and `desk` stay quick; nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from agentos.clock import micros
+from agentos.events.record import Record
+from agentos.platform import Store
+from agentos.tasks.state import CardState, TaskState, fold
+from agentos.tasks.values import unpack
+
+Json = dict[str, Any]
+_CLOSING = ("task.completed", "task.failed", "task.cancelled")
+
+
+def task_state(store: Store, task: str) -> TaskState:
+    return fold(task, store.log.read(stream=f"task/{task}"))
+
+
+def open_tasks(store: Store) -> Iterator[TaskState]:
+    """Every task that is not closed, in the order they were opened."""
+    closed = {record.stream for record in store.log.read(types=_CLOSING)}
+    for record in store.log.read(types=("task.opened",)):
+        if record.stream not in closed:
+            yield task_state(store, record.stream.removeprefix("task/"))
+
+
+def closed_counts(store: Store) -> dict[str, int]:
+    """completed, failed, cancelled -> how many tasks."""
+    counts: dict[str, int] = {}
+    for record in store.log.read(types=_CLOSING):
+        name = record.type.removeprefix("task.")
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def waiting_cards(store: Store) -> list[tuple[TaskState, CardState]]:
+    """Open cards, oldest first."""
+    found = [(state, card) for state in open_tasks(store) for card in state.open_cards()]
+    return sorted(found, key=lambda pair: pair[1].at)
+
+
+def spent_since(store: Store, since: datetime) -> list[Json]:
+    """What models cost since then, settled and still reserved, as [{"amount", "currency"}]."""
+    reserved: dict[str, Json | None] = {}
+    totals: dict[str, Decimal] = {}
+    types = ("model.reserved", "model.settled")
+    for record in store.log.read(types=types, since_micros=micros(since)):
+        call = f"{record.stream}/{record.data['step']}/{record.data['call']}"
+        if record.type == "model.reserved":
+            reserved[call] = record.data["cost"]
+        else:
+            reserved.pop(call, None)
+            _add(totals, record.data["cost"])
+    for cost in reserved.values():
+        _add(totals, cost)
+    return [{"amount": str(amount), "currency": currency} for currency, amount in sorted(totals.items())]
+
+
+def _add(totals: dict[str, Decimal], cost: Json | None) -> None:
+    if cost is not None:
+        totals[cost["currency"]] = totals.get(cost["currency"], Decimal(0)) + Decimal(cost["amount"])
+
+
+def midnight(now: datetime, zone: tzinfo) -> datetime:
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def stopped_because(store: Store) -> str | None:
+    """Why the platform is stopped; None when it is not."""
+    last = store.log.last(stream="platform", types=("platform.stopped", "platform.started"))
+    if last is not None and last.type == "platform.stopped":
+        return str(last.data.get("why") or "no reason given")
+    return "the file state/STOPPED is there" if store.stop_file.exists() else None
+
+
+def goal_of(store: Store, state: TaskState) -> str:
+    """What the task is about, in one line: its plan's goal, else the operator's own words."""
+    goal = (state.understanding or {}).get("goal")
+    return str(goal) if goal else intent_text(store, state) or "(no text)"
+
+
+def intent_text(store: Store, state: TaskState) -> str:
+    record = store.log.by_key(f"intent/{state.intent}")
+    if record is None or record.forgotten:
+        return ""
+    if record.data["blob"]:
+        stored = store.blobs.get(record.data["blob"], record.subject)
+        return "" if stored is None else stored.decode("utf-8", "replace")
+    return str(record.data["text"] or "")
+
+
+# -- what a card is about
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What to compare an effect with: `label` says what it is, `title` its title, `payload` its content."""
+
+    label: str
+    title: str
+    payload: Json
+    at: datetime
+    amounts: Json | None = None
+
+
+def payload_of(store: Store, state: TaskState, card: CardState, effect: Json) -> Json | None:
+    """What exactly would be done; None when the client was forgotten."""
+    packed = (card.data["body"].get("payloads") or {}).get(effect["key"])
+    value = unpack(packed, store.blobs, state.subject)
+    return value if isinstance(value, dict) else None
+
+
+def earlier_of(store: Store, state: TaskState, card: CardState, effect: Json) -> Earlier | None:
+    """The same effect on the card before this one, else the last one of its kind that was done for the same client."""
+    before = [one for one in state.cards.values() if one.at < card.at or one.id < card.id]
+    for old in sorted(before, key=lambda one: (one.at, one.id), reverse=True):
+        for known in old.data["effects"]:
+            if known["slot"] == effect["slot"] and known["system"] == effect["system"]:
+                payload = payload_of(store, state, old, known)
+                if payload is not None:
+                    return Earlier("the card before this one", known["title"], payload, old.at, known["amounts"])
+    return _last_done(store, effect)
+
+
+def _last_done(store: Store, effect: Json) -> Earlier | None:
+    newest: Record | None = None
+    for record in store.log.read(types=("effect.started",)):
+        if record.forgotten or record.data["effect"] == effect["key"]:
+            continue
+        data = record.data
+        same = (data["system"], data["verb"], record.subject) == (effect["system"], effect["verb"], effect["subject"])
+        if (same or _same_kind(data, effect)) and is_done(store, data["effect"]):
+            newest = record
+    if newest is None:
+        return None
+    payload = unpack(newest.data["payload"], store.blobs, newest.subject)
+    if not isinstance(payload, dict):
+        return None
+    return Earlier("the last one", newest.data["title"], payload, newest.at, newest.data["amounts"])
+
+
+def _same_kind(data: Json, effect: Json) -> bool:
+    """A post belongs to nobody, but is sealed for its task's client: any earlier one is like it."""
+    return effect["subject"] is None and (data["system"], data["verb"]) == (effect["system"], effect["verb"])
+
+
+def is_done(store: Store, key: str) -> bool:
+    """Done, and not undone since."""
+    log = store.log
+    return log.by_key(f"effect.done/{key}") is not None and log.by_key(f"effect.done/{key}/undo") is None

@@ -1,0 +1,105 @@
+"""`agentos status` and `agentos desk`: what there is and what waits."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from agentos.ids import short
+from agentos.tasks.state import CardState, TaskState
+from desk.render.style import bad, bold, columns, costs, cut, dim, good, line, moment, money, span, warn
+
+SOON = timedelta(hours=12)
+"""A card that expires within this is warned of: expired means denied."""
+KINDS = {
+    "effects": "approval",
+    "question": "question",
+    "doubt": "in doubt",
+    "failure": "failure",
+    "budget": "budget",
+}
+
+
+def card_json(state: TaskState, card: CardState) -> dict[str, Any]:
+    """`amounts`: one {"slot", "net", "vat", "gross"} for every effect that moves money."""
+    amounts = [{"slot": effect["slot"]} | effect["amounts"] for effect in card.data["effects"] if effect["amounts"]]
+    return {
+        "card": card.id,
+        "task": state.id,
+        "kind": card.kind,
+        "title": card.title,
+        "amounts": amounts,
+        "reasons": card.data["reasons"],
+        "expires_at": card.data["expires_at"],
+        "status": card.status,
+        "question": card.data["question"],
+    }
+
+
+def desk_lines(
+    waiting: list[tuple[TaskState, CardState]], zone: tzinfo, now: datetime, width: int
+) -> list[str]:
+    if not waiting:
+        return ["Nothing waits for you."]
+    rows = []
+    for _, card in waiting:
+        gross = [money(effect["amounts"]["gross"]) for effect in card.data["effects"] if effect["amounts"]]
+        rows.append([bold(short(card.id)), KINDS[card.kind], cut(card.title, max(width - 48, 24)), " + ".join(gross)])
+    lines = columns(rows)
+    for _, card in waiting:
+        lines += _expiry(card, zone, now)
+    first = waiting[0][1]
+    act = "approve" if first.kind in ("effects", "budget") else "answer"
+    return [*lines, "", dim(f"agentos show {short(first.id)}    agentos {act} {short(first.id)}")]
+
+
+def _expiry(card: CardState, zone: tzinfo, now: datetime) -> list[str]:
+    if card.expires_at is None or card.expires_at - now > SOON:
+        return []
+    if card.expires_at <= now:
+        return [bad(f"{short(card.id)} has expired, which counts as a no.")]
+    at = moment(card.expires_at, zone, now)
+    return [warn(f"{short(card.id)} expires in {span(card.expires_at - now)} ({at}); expired means denied.")]
+
+
+def status_lines(
+    tasks: list[tuple[TaskState, str]],
+    closed: dict[str, int],
+    spent: list[dict[str, Any]],
+    stopped: str | None,
+    due: datetime | None,
+    zone: tzinfo,
+    now: datetime,
+    width: int,
+) -> list[str]:
+    """`tasks`: the open ones, each with what it is about."""
+    lines = [bad(f"Stopped: {line(stopped)}. `agentos start` goes on.")] if stopped else []
+    rows = [[bold(short(state.id)), state_word(state, now), cut(about, max(width - 32, 24))] for state, about in tasks]
+    lines += columns(rows) if rows else ["No open task."]
+    done = ", ".join(f"{count} {name}" for name, count in sorted(closed.items()))
+    cards = sum(len(state.open_cards()) for state, _ in tasks)
+    lines += ["", f"Waiting for you: {cards}" + ("  (agentos desk)" if cards else "")]
+    lines.append(f"Closed: {done or 'none'}")
+    lines.append(f"Models cost today: {costs(spent)}")
+    if due is not None:
+        lines.append(f"Next due: {moment(due, zone, now)}")
+    for state, _ in tasks:
+        for card in state.open_cards():
+            lines += _expiry(card, zone, now)
+    return lines
+
+
+def state_word(state: TaskState, now: datetime) -> str:
+    """Where a task stands, in a word or three."""
+    if state.status == "completed":
+        return good("done")
+    if state.status == "failed":
+        return bad("failed")
+    if state.status == "cancelled":
+        return dim("cancelled")
+    if state.status != "parked":
+        return "ready" if state.status == "open" else "under way"
+    if state.open_cards():
+        return warn("waits for you")
+    times = [datetime.fromisoformat(why["until"]) for why in state.parked if why.get("until")]
+    return f"waits {span(min(times) - now)}" if times and min(times) > now else "ready"

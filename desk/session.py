@@ -1,0 +1,129 @@
+"""What one call of the command knows: which workspace, how to speak, and the store once it is opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentos.workspace.find import CONFIGURATION, find_workspace
+
+if TYPE_CHECKING:
+    from agentos.platform import Platform, Store
+    from agentos.tasks.answers import Desk
+
+
+@dataclass
+class Session:
+    """`as_json`: one JSON value on stdout and nothing else there."""
+
+    named: Path | None = None
+    as_json: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _root: Path | None = None
+    _store: Store | None = None
+    _platform: Platform | None = None
+
+    # -- the workspace
+
+    @property
+    def root(self) -> Path:
+        """Raises WorkspaceError where there is none."""
+        if self._root is None:
+            self._root = find_workspace(self.named, os.environ, Path.cwd())
+        return self._root
+
+    @property
+    def store(self) -> Store:
+        """The log and its neighbours: needs neither a valid agentos.toml nor anything heavy."""
+        if self._store is None:
+            from agentos.platform import open_store
+
+            self._store = open_store(self.root)
+        return self._store
+
+    @property
+    def desk(self) -> Desk:
+        from agentos.tasks.answers import Desk
+
+        return Desk(self.store, via=self.via)
+
+    via: str = "terminal"
+
+    @property
+    def platform(self) -> Platform:
+        """Everything, agents and outside systems too. Raises WorkspaceError when a file of the workspace is wrong."""
+        if self._platform is None:
+            from graphs.opening import open_platform
+
+            self._platform = open_platform(self.root)
+            if self._store is not None:
+                self._store.close()
+            self._store = self._platform.store
+        return self._platform
+
+    @property
+    def zone(self) -> tzinfo:
+        """The business's time zone; UTC where agentos.toml names none that can be read."""
+        return zone_of(self.root / CONFIGURATION)
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    # -- speaking
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person sits at the other end: only then is anything asked."""
+        return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+    @property
+    def width(self) -> int:
+        import shutil
+
+        return min(shutil.get_terminal_size((80, 24)).columns, 80) - 2
+
+    def say(self, text: str = "") -> None:
+        """To a person. Says nothing where JSON was asked for."""
+        if not self.as_json:
+            click.echo(text, color=colours())
+
+    def show(self, lines: list[str]) -> None:
+        if lines:
+            self.say("\n".join(lines))
+
+    def warn(self, text: str) -> None:
+        click.echo(text, err=True, color=colours())
+
+    def give(self, value: Any) -> None:
+        """The JSON answer, where it was asked for."""
+        if self.as_json:
+            import orjson
+
+            option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+            click.echo(orjson.dumps(value, default=str, option=option).decode(), nl=False)
+
+
+def colours() -> bool | None:
+    """None lets click strip colours where there is no terminal; NO_COLOR (no-color.org) strips them everywhere."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def zone_of(configuration: Path) -> tzinfo:
+    """Read apart from the other settings, so that a mistake elsewhere in the file does not change the clock."""
+    import re
+    from zoneinfo import ZoneInfo
+
+    try:
+        found = re.search(
+            r"""^\s*timezone\s*=\s*["']([\w+/-]+)["']""", configuration.read_text("utf-8-sig"), re.MULTILINE
+        )
+        return ZoneInfo(found.group(1)) if found else UTC
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return UTC

@@ -1,0 +1,49 @@
+"""Taking in what the operator says: the rules look at it before it is recorded, for its client's key and for nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agentos.clock import SystemClock
+from agentos.errors import AgentOSError
+
+
+def checker(root: Path) -> Callable[[str], str | None]:
+    """A check for Desk.submit: raises IntentRejected, and names the client when the rules found exactly one.
+
+    A workspace that can't be read rejects the text too: the raw text is kept, and the operator is told what to mend.
+    """
+
+    def check(text: str) -> str | None:
+        from agentos.intents.rules import understand
+        from agentos.workspace.load import load_workspace
+
+        workspace = load_workspace(root)
+        business, clients = workspace.configuration.business, workspace.clients
+        found = understand(text, business=business, clients=clients, now=SystemClock().now())
+        client = found.slots.get("client")
+        return str(client) if client is not None else None
+
+    return check
+
+
+def budget_of(text: str | None) -> dict[str, str] | None:
+    """"0.50 EUR" as {"amount", "currency"}. Raises AgentOSError."""
+    if text is None:
+        return None
+    from decimal import Decimal, InvalidOperation
+
+    amount, _, currency = text.strip().partition(" ")
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        value = Decimal(-1)
+    currency = currency.strip().upper()
+    if not value.is_finite() or value < 0 or len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+        raise AgentOSError(
+            f"{text!r} is not an amount of money.", hint='As in: --budget "0.50 EUR"', code="budget.unreadable"
+        )
+    return {"amount": str(value), "currency": currency}
+
+

@@ -1,0 +1,113 @@
+"""Advancing a task in the foreground: progress, short waits, the card, the answer, and on until it rests."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agentos.ids import short
+from agentos.tasks.state import TaskState
+from desk.cards import ask, show_card
+from desk.progress import followed
+from desk.render.overview import card_json
+from desk.render.style import bold, dim, warn
+from desk.render.task import ending_lines, outcome_lines, waiting_lines
+from desk.session import Session
+
+PATIENCE = timedelta(seconds=5)
+"""A wait up to this long is waited for here; a longer one is somebody else's."""
+
+
+def work_on(session: Session, task: str, *, asks: bool = True) -> int:
+    """Advance the task until it is closed, or only a person or a later hour can take it on. Returns the exit code."""
+    while True:
+        state, resting = _advanced(session, task)
+        if resting:
+            session.say(warn(resting))
+            return finish(session, state)
+        if state.closed:
+            return finish(session, state)
+        answered = _ask_here(session, state) if asks else False
+        if not answered:
+            return finish(session, state)
+
+
+def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
+    """The task's state, and why nothing was done (another worker, the switch); "" when it went as far as it could."""
+    from graphs.advance import advance
+
+    platform = session.platform
+    while True:
+        with followed(session, task):
+            result = asyncio.run(advance(platform, task, by=session.via))
+        if result.busy:
+            return result.state, "Another worker is on this task; it goes on there."
+        if result.stopped:
+            return result.state, result.stopped
+        wait = _short_wait(result.state)
+        if wait is None:
+            return result.state, ""
+        session.say(dim(f"  … waiting {max(wait.total_seconds(), 0):.0f} s: {result.state.parked[0].get('why') or ''}"))
+        asyncio.run(asyncio.sleep(max(wait.total_seconds(), 0) + 0.05))
+
+
+def _short_wait(state: TaskState) -> timedelta | None:
+    """How long to wait here; None when the task waits for a person, for long, or for nothing."""
+    if state.closed or state.open_cards():
+        return None
+    times = [datetime.fromisoformat(why["until"]) for why in state.parked if why.get("until")]
+    if not times:
+        return None
+    left = min(times) - datetime.now(UTC)
+    return left if left <= PATIENCE else None
+
+
+def _ask_here(session: Session, state: TaskState) -> bool:
+    """True once something was answered. Without a terminal nothing is asked."""
+    if not session.asks:
+        return False
+    for card in state.open_cards():
+        show_card(session, state, card, commands=False)
+        if ask(session, state, card) is not None:
+            return True
+    return False
+
+
+def finish(session: Session, state: TaskState) -> int:
+    """Say where the task stands and what can be done next."""
+    if session.as_json:
+        session.give(task_json(state))
+    elif state.closed:
+        session.show(["", *ending_lines(state, session.width)])
+        if state.status == "completed":
+            session.show(outcome_lines(state, session.root, session.width))
+    else:
+        if not session.asks:
+            for card in state.open_cards():
+                show_card(session, state, card)
+        session.show(waiting_lines(state, session.zone, session.now))
+    return 1 if state.status == "failed" else 0
+
+
+def task_json(state: TaskState) -> dict[str, Any]:
+    cards = [card_json(state, card) for card in state.open_cards()]
+    effects = [
+        {"key": effect.key, "title": effect.data["title"], "status": effect.status, "receipt": effect.receipt,
+         "why": effect.why, "amounts": effect.data["amounts"], "undone_by": effect.undone_by}
+        for effect in state.effects.values()
+    ]  # fmt: skip
+    steps = {id: {"status": step.status, "round": step.round, "agent": step.agent, "confidence": step.confidence,
+                  "reasons": step.reasons} for id, step in state.steps.items()}  # fmt: skip
+    spent = [{"amount": str(amount), "currency": currency} for currency, amount in sorted(state.spent.items())]
+    return {
+        "task": state.id, "status": state.status, "summary": state.summary, "rehearsal": state.rehearsal,
+        "cards": cards, "parked": state.parked, "steps": steps, "effects": effects, "estimate": state.estimate,
+        "spent": spent, "tokens": state.tokens, "model_calls": state.model_calls,
+    }  # fmt: skip
+
+
+def announce(session: Session, state: TaskState, about: str) -> None:
+    session.say(f"Task {bold(short(state.id))}  {about}")
+
+
