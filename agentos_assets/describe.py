@@ -80,9 +80,8 @@ def _effects(state: TaskState) -> str:
     rows = []
     for effect in state.effects.values():
         status = "undone" if effect.undone_by else effect.status
-        rows.append(
-            [str(effect.data["system"]), str(effect.data["verb"]), status, str((effect.receipt or {}).get("ref", ""))]
-        )
+        ref = str((effect.receipt or {}).get("ref", "")).strip("<>`")
+        rows.append([str(effect.data["system"]), str(effect.data["verb"]), status, f"`{ref}`" if ref else ""])
     return table(["system", "verb", "status", "receipt"], rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -36,38 +37,29 @@ class Home:
 
 def make_home(workspace: Path) -> Home:
     """Write the settings; what Dagster has stored there stays. Raises AgentOSError when the folder can't be written."""
-    import yaml
-
     folder = workspace / "state" / "dagster"
-    settings = _shared() | _storage(folder)
+    settings = "\n".join([_shared(), *(f"{name}: {json.dumps(part)}" for name, part in _storage(folder).items()), ""])
     try:
         home = Home(folder, _socket(folder))
         for one in (folder, home.output):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "dagster.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+        (folder / "dagster.yaml").write_text(settings, encoding="utf-8")
         code = {"grpc_server": {"socket": str(home.socket), "location_name": "agentos"}}
-        home.workspace_file.write_text(yaml.safe_dump({"load_from": [code]}))
+        home.workspace_file.write_text(f"load_from: {json.dumps([code])}\n", encoding="utf-8")
     except OSError as error:
-        raise AgentOSError(
-            f"{folder} can't be written: {error.strerror}.",
-            hint="Check its permissions and the free space.",
-            code="up.home",
-        ) from None
+        hint = "Check its permissions and the free space."
+        raise AgentOSError(f"{folder} can't be written: {error.strerror}.", hint=hint, code="up.home") from None
     return home
 
 
-def _shared() -> dict[str, Any]:
-    """The root's `dagster.yaml`: the program is run from its clone."""
-    import yaml
-
+def _shared() -> str:
+    """The root's `dagster.yaml`: the program is run from its clone. JSON is YAML, so that parts are added as text."""
     root = Path(__file__).resolve().parent.parent
     try:
-        settings: dict[str, Any] = yaml.safe_load((root / "dagster.yaml").read_text(encoding="utf-8"))
+        return (root / "dagster.yaml").read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise AgentOSError(
-            f"dagster.yaml is missing in {root}.", hint="Install AgentOS from its clone.", code="up.settings"
-        ) from None
-    return settings
+        hint = "Install AgentOS from its clone."
+        raise AgentOSError(f"dagster.yaml is missing in {root}.", hint=hint, code="up.settings") from None
 
 
 def _storage(folder: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from agentos_assets.resources import PlatformResource
 )
 def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult | dg.SkipReason:
     from agentos.clock import SystemClock
+    from agentos.ids import short
     from agentos.platform import Stopped, refuse_if_stopped
     from agentos_assets.ready import look, run_key
 
@@ -32,7 +33,7 @@ def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource)
         tags={
             "agentos/trigger": ",".join(sorted({one.trigger for one in ready})),
             "agentos/because": ",".join(sorted({one.because for one in ready})),
-            "agentos/tasks": str(len(ready)),
+            "agentos/task": short(ready[0].task) if len(ready) == 1 else f"{len(ready)} tasks",
         },
     )
     return dg.SensorResult(run_requests=[request], cursor=str(cursor))

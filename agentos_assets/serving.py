@@ -48,7 +48,6 @@ def serve(
     """
     root = find_workspace(workspace, {}, Path.cwd())
     stop = stop or threading.Event()
-    (root / "state").mkdir(mode=0o700, exist_ok=True)
     with _only_one(root / "state" / "up.lock") as lock, _signals(stop):
         home, port = make_home(root), free_port(host, port)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -155,7 +154,12 @@ def harmless(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _only_one(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        hint = "Check the permissions of the workspace."
+        raise AgentOSError(f"{path} can't be written: {error.strerror}.", hint=hint, code="up.state") from None
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

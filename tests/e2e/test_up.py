@@ -36,7 +36,8 @@ PROGRAM = ("agentos", "agents", "graphs", "agentos_assets", "desk", "dagster.yam
 CHROMIUM = shutil.which("chromium")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
 QUIET = ("--disable-background-networking", "--disable-component-update")
-SECRETS = (b"acme", b"Acme", b"1,200", b"1428", b"workshop")
+VIGNETTE = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
+SECRETS = (b"acme", b"Acme", b"1,200", b"1428.00", b"workshop", b"heat", b"older houses")
 UP = """
 import pathlib, sys
 from agentos_assets.serving import serve
@@ -117,7 +118,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
     yield opened
     opened.close()
 
@@ -158,7 +159,7 @@ def submit(desk: Desk, month: str) -> str:
 @pytest.mark.browser
 def test_an_intent_parks_goes_on_after_the_approval_and_is_seen(up: Served, page: Any, pictures: Path) -> None:
     desk = up.desk
-    task = submit(desk, "March")
+    task = desk.submit(VIGNETTE)
     (card,) = until(desk, task, "parked").open_cards()
     url = f"{up.address}/assets/task?partition={partition_of(task)}&view=partitions"
     page.goto(url)
@@ -179,7 +180,7 @@ def test_an_intent_parks_goes_on_after_the_approval_and_is_seen(up: Served, page
     page.get_by_text("advance_tasks").nth(1).wait_for(timeout=60_000)
     assert page.get_by_text("agentos/because: approved").count() == 1
     assert page.get_by_text("agentos/because: new").count() == 1
-    page.screenshot(path=pictures / "dagster-runs.png")
+    page.screenshot(path=pictures / "dagster-runs.png", clip={"x": 0, "y": 0, "width": 1440, "height": 460})
 
 
 def test_a_service_that_is_killed_comes_back_and_work_goes_on(up: Served) -> None:

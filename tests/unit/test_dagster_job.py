@@ -23,7 +23,7 @@ from agentos_assets.sensors import ready_tasks
 from agentos_assets.task_asset import TASK, TASKS, partition_of
 
 TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
-SECRETS = ("acme", "Acme", "1,200", "1200", "1428", "workshop")
+SECRETS = ("acme", "Acme", "1,200", "1200.00", "1428.00", "workshop")
 """Whom it is for, what and how much: none of it may lie in Dagster's own storage."""
 
 
@@ -77,7 +77,7 @@ def test_from_intent_to_approval_to_the_end(root: Path, desk: Desk, instance: dg
     assert isinstance(first, dg.SensorResult)
     assert first.run_requests is not None
     (request,) = first.run_requests
-    assert request.tags == {"agentos/trigger": "terminal", "agentos/because": "new", "agentos/tasks": "1"}
+    assert request.tags == {"agentos/trigger": "terminal", "agentos/because": "new", "agentos/task": short(task)}
     assert request.run_config == {"ops": {"advance": {"config": {"tasks": [task]}}}}
     assert advance(root, instance).success
 
@@ -118,8 +118,8 @@ def assert_parked(shown: dict[str, str], card: str) -> None:
 def assert_completed(shown: dict[str, str], task: str) -> None:
     assert shown["status"] == "completed"
     assert "why parked" not in shown
-    assert "| invoice | issue | done | 2026-" in shown["effects"]
-    assert "| mail | send | done |" in shown["effects"]
+    assert "| invoice | issue | done | `2026-" in shown["effects"]
+    assert "| mail | send | done | `" in shown["effects"]
     assert shown["cost"].startswith("models 0, 1 card(s), ")
     assert shown["task"] == f"`{task}`"
 

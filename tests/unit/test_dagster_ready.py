@@ -157,7 +157,8 @@ def test_looking_often_finds_what_one_look_at_the_end_finds(tmp_path: Path, chan
         "resume": lambda n: [TaskResumed(by="test")],
         "close": lambda n: [TaskCompleted(summary="", actual={})],
     }
-    text, asked, opened = None, {}, set()
+    asked: dict[str, int] = {}
+    text, opened = None, set()
     for n, change in [*changes, (0, "look")]:
         if change == "look":
             ready, cursor = look(store, text, NOW)

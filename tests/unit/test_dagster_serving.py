@@ -150,6 +150,13 @@ def test_a_folder_that_is_no_workspace_is_refused_before_anything_is_written(tmp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_state_that_is_no_folder_is_said_in_one_sentence_by_up_too(tmp_path: Path) -> None:
+    (tmp_path / "agentos.toml").write_text("")
+    (tmp_path / "state").write_text("")
+    with pytest.raises(AgentOSError, match="can't be written"):
+        serve(tmp_path)
+
+
 # -- children
 
 
