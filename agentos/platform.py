@@ -19,6 +19,7 @@ from agentos.secrets.sealing import Sealer
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from agentos.agent import Kit, Manifest
     from agentos.capabilities.knowledge import Knowledge
     from agentos.effects.port import System
     from agentos.models import ModelPort

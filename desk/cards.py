@@ -21,7 +21,9 @@ def view_of(session: Session, state: TaskState, card: CardState) -> View:
     return View(state, card, parts)
 
 
-def show_card(session: Session, state: TaskState, card: CardState, *, full: bool = False, commands: bool = True) -> None:
+def show_card(
+    session: Session, state: TaskState, card: CardState, *, full: bool = False, commands: bool = True
+) -> None:
     lines = card_lines(view_of(session, state, card), session.zone, session.now, session.width, full=full)
     more = ["", *(dim(f"  {text}") for text in command_lines(card))] if commands and command_lines(card) else []
     session.show(["", *lines, *more])

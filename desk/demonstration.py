@@ -33,7 +33,11 @@ def tell(session: Session) -> int:
     report = asyncio.run(replay(session.platform, task))
     same = "replays to the same bytes" if report.same else f"replays differently: {report.first_difference}"
     records = list(session.store.log.read(correlation=task))
-    session.show(closing_lines(state, records, session.root, session.zone, session.width, f"{len(report.steps)} recorded steps: {same}"))
+    session.show(
+        closing_lines(
+            state, records, session.root, session.zone, session.width, f"{len(report.steps)} recorded steps: {same}"
+        )
+    )
     from desk.working import task_json
 
     session.give(task_json(state) | {"workspace": str(session.root), "replays": report.same})

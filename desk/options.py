@@ -16,7 +16,7 @@ def as_command(name: str, help: str | None = None, **attributes: Any) -> Callabl
     """A click command with `--workspace` and `--json`, called as function(session, ...)."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(name, help=help or function.__doc__, **attributes)(common(function))
+        return click.command(name, cls=click.Command, help=help or function.__doc__, **attributes)(common(function))
 
     return decorate
 

@@ -1,4 +1,4 @@
-"""Taking in what the operator says: the rules look at it before it is recorded, for its client's key and for nonsense."""
+"""Taking in what the operator says: the rules look at it first, for its client's key and for nonsense."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def checker(root: Path) -> Callable[[str], str | None]:
 
 
 def budget_of(text: str | None) -> dict[str, str] | None:
-    """"0.50 EUR" as {"amount", "currency"}. Raises AgentOSError."""
+    """ "0.50 EUR" as {"amount", "currency"}. Raises AgentOSError."""
     if text is None:
         return None
     from decimal import Decimal, InvalidOperation
@@ -45,5 +45,3 @@ def budget_of(text: str | None) -> dict[str, str] | None:
             f"{text!r} is not an amount of money.", hint='As in: --budget "0.50 EUR"', code="budget.unreadable"
         )
     return {"amount": str(value), "currency": currency}
-
-

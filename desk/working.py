@@ -109,5 +109,3 @@ def task_json(state: TaskState) -> dict[str, Any]:
 
 def announce(session: Session, state: TaskState, about: str) -> None:
     session.say(f"Task {bold(short(state.id))}  {about}")
-
-

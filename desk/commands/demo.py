@@ -11,7 +11,9 @@ from desk.session import Session
 
 
 @as_command("demo")
-@click.option("--dir", type=click.Path(path_type=Path), help="Where to make the workspace; a temporary folder otherwise.")
+@click.option(
+    "--dir", type=click.Path(path_type=Path), help="Where to make the workspace; a temporary folder otherwise."
+)
 def command(session: Session, dir: Path | None) -> int:
     """The whole story: intent, approval, post, invoice, ledger, mail, in a throw-away workspace."""
     import tempfile

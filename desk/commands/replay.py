@@ -26,9 +26,13 @@ def command(session: Session, task: str) -> int:
     if report.forgotten:
         session.say(dim("  Parts of it belong to a client who was forgotten; those were passed over."))
     if report.same:
-        session.say(f"{good('The same to the byte:')} {len(report.steps)} steps, {report.events} events, nothing called.")
+        session.say(
+            f"{good('The same to the byte:')} {len(report.steps)} steps, {report.events} events, nothing called."
+        )
     else:
-        session.say(f"{bad('Different:')} {line(report.first_difference or 'the state does not fold to the same bytes')}")
+        session.say(
+            f"{bad('Different:')} {line(report.first_difference or 'the state does not fold to the same bytes')}"
+        )
     session.give(
         {"task": id, "same": report.same, "events": report.events, "first_difference": report.first_difference,
          "steps": [{"step": s.step, "round": s.round, "same": s.same, "difference": s.difference}

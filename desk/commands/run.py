@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from agentos.ids import short
@@ -30,7 +32,7 @@ def command(
     confidential: bool,
 ) -> int:
     """Have something done: TEXT is what you want, in your words ("-" reads it from standard input)."""
-    said = click.get_text_stream("stdin", errors="replace").read() if text == ("-",) else " ".join(text)
+    said = _said(text)
     said = f"{said}\n\nConfidential." if confidential else said
     deadline = moment_ahead(by, session.now, session.zone) if by else None
     task = session.desk.submit(
@@ -42,3 +44,8 @@ def command(
         return 0
     session.say(f"Task {bold(short(task))}  {dim(cut(said, session.width - 16))}")
     return work_on(session, task)
+
+
+def _said(text: tuple[str, ...]) -> str:
+    """What is no UTF-8 comes as replacement characters: the rules then ask, rather than the program failing."""
+    return sys.stdin.buffer.read().decode("utf-8", "replace") if text == ("-",) else " ".join(text)

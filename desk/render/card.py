@@ -1,4 +1,4 @@
-"""The five-second card: what will happen, to whom, for how much, why it asks, what changed, what it cost, the way back."""
+"""The five-second card: what will happen, to whom, for how much, why it asks, what changed, the way back."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _invoice(data: Json, ref: str, root: Path, width: int) -> list[str]:
 
 
 def _ledger(data: Json, ref: str, root: Path, width: int) -> list[str]:
-    entry = _entry(_read(root / data["file"]), ref)
+    entry = _entry(_read(root / data["file"]), data["key"])
     return [f"{bold('Ledger')}    {line(root / data['file'])}", *(dim(f"          {one}") for one in entry)]
 
 
@@ -59,7 +59,11 @@ def _mail(data: Json, ref: str, root: Path, width: int) -> list[str]:
     path = root / "outbox" / data["file"]
     headers = [one for one in _read(path).splitlines()[:40] if one.startswith(("To:", "Subject:"))]
     waits = "in the outbox; no mail server is configured" if data.get("via") == "outbox" else "sent"
-    return [f"{bold('Mail')}      {waits}", f"          {line(path)}", *(dim(f"          {cut(one, 66)}") for one in headers)]
+    return [
+        f"{bold('Mail')}      {waits}",
+        f"          {line(path)}",
+        *(dim(f"          {cut(one, 66)}") for one in headers),
+    ]
 
 
 _TELLERS: dict[str, Callable[[Json, str, Path, int], list[str]]] = {
@@ -86,10 +90,10 @@ def _front_matter(text: str) -> tuple[str, str]:
     return (titles[0] if titles else ""), body.lstrip("\n")
 
 
-def _entry(text: str, ref: str) -> list[str]:
-    """The lines of the booking that carries this reference: from its dated head to the next empty line."""
+def _entry(text: str, key: str) -> list[str]:
+    """The lines of the booking that carries this key: from its dated head to the last indented line."""
     lines = clean(text).splitlines()
-    at = next((i for i, one in enumerate(lines) if ref in one), None)
+    at = next((i for i, one in enumerate(lines) if f'"{key}"' in one), None)
     if at is None:
         return []
     first, last = at, at

@@ -36,9 +36,7 @@ def card_json(state: TaskState, card: CardState) -> dict[str, Any]:
     }
 
 
-def desk_lines(
-    waiting: list[tuple[TaskState, CardState]], zone: tzinfo, now: datetime, width: int
-) -> list[str]:
+def desk_lines(waiting: list[tuple[TaskState, CardState]], zone: tzinfo, now: datetime, width: int) -> list[str]:
     if not waiting:
         return ["Nothing waits for you."]
     rows = []

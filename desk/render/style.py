@@ -51,9 +51,7 @@ def wrapped(text: object, width: int, indent: str = "", hang: str | None = None)
     import textwrap
 
     rest = indent if hang is None else hang
-    found = textwrap.wrap(
-        line(text), width, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False
-    )
+    found = textwrap.wrap(line(text), width, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False)
     return found or [indent.rstrip()]
 
 
@@ -72,7 +70,7 @@ def costs(values: Iterable[Any]) -> str:
 
 
 def moment(at: datetime, zone: tzinfo, now: datetime) -> str:
-    """"14:05" today, "23 Nov 14:05" this year, with the year otherwise."""
+    """ "14:05" today, "23 Nov 14:05" this year, with the year otherwise."""
     local, today = at.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
         return f"{local:%H:%M}"

@@ -57,7 +57,9 @@ def receipt_lines(receipt: Json | None, root: Path) -> list[str]:
     if data.get("number"):
         amounts = f"{data.get('number')}"
         if data.get("net") and data.get("currency"):
-            net, vat, gross = (money({"amount": data[k], "currency": data["currency"]}) for k in ("net", "vat", "gross"))
+            net, vat, gross = (
+                money({"amount": data[k], "currency": data["currency"]}) for k in ("net", "vat", "gross")
+            )
             amounts += f": net {net} + VAT {vat} = {gross}"
         lines.append(line(amounts))
     for place in file_places(data):
@@ -178,7 +180,10 @@ _TOLD: dict[str, Any] = {
     "task.failed": lambda d: ("failed", d["why"]),
     "task.cancelled": lambda d: ("cancelled", d["why"]),
     "approval.requested": lambda d: ("asked", f"{short(d['card'])}: {d['title']}"),
-    "approval.granted": lambda d: ("approved", d["via"] + (f", without {', '.join(d['struck'])}" if d["struck"] else "")),
+    "approval.granted": lambda d: (
+        "approved",
+        d["via"] + (f", without {', '.join(d['struck'])}" if d["struck"] else ""),
+    ),
     "approval.denied": lambda d: ("denied", d["reason"]),
     "approval.answered": lambda d: ("answered", d["answer"]),
     "approval.edited": lambda d: ("edited", f"{d['step']}: {', '.join(d['patch'])}"),
@@ -207,8 +212,7 @@ def _accounts(state: TaskState, records: list[Record]) -> list[str]:
     """Estimate beside what it took."""
     estimate = state.estimate or {}
     spent = [{"amount": str(amount), "currency": currency} for currency, amount in sorted(state.spent.items())]
-    took = span((state.closed_at or (records[-1].at if records else datetime.min)) - state.opened_at) if (
-        state.opened_at is not None and records) else "-"  # fmt: skip
+    took = span(records[-1].at - state.opened_at) if state.opened_at is not None and records else "-"
     minutes = estimate.get("minutes")
     rows = [
         ["", "estimated", "actual"],
