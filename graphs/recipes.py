@@ -108,7 +108,12 @@ def _title(recipe: Recipe, slots: Mapping[str, Any]) -> str:
         def __missing__(self, key: str) -> str:
             return "…"
 
-    return recipe.title.format_map(Open({key: value for key, value in slots.items() if isinstance(value, str)}))
+    known = Open({key: value for key, value in slots.items() if isinstance(value, str)})
+    try:
+        return recipe.title.format_map(known)
+    except (ValueError, LookupError, AttributeError) as error:
+        hint = "Write a slot's name in braces, as in {topic}, and {{ for a brace."
+        raise WorkspaceError(f"title: {error}", where=recipe.workflow, hint=hint) from None
 
 
 def _known(agents: Mapping[str, AgentModule]) -> str:

@@ -53,7 +53,7 @@ ABOUT = {
                          key="step.failed/TASK/STEP/ROUND/ATTEMPT"),
     "tool.called": About("a capability answered", key="call/TASK/STEP/ROUND/REQUEST/NTH"),
     "model.reserved": About("before a model call: its upper bound is taken from the budgets",
-                            key="model.reserved/TASK/STEP/ROUND/CALL", sealed="open"),
+                            key="model.reserved/TASK/STEP/ROUND/REQUEST/NTH/TRY", sealed="open"),
     "model.called": About("a model answered", key="call/TASK/STEP/ROUND/REQUEST/NTH"),
     "model.settled": About("the true cost takes the reservation's place; the whole of it where the answer was lost",
                            key="model.settled/TASK/STEP/ROUND/CALL", sealed="open"),

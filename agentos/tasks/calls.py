@@ -3,6 +3,7 @@ there."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from agentos.agent import Manifest
@@ -49,7 +50,7 @@ class LiveCaller:
         known = run.platform.log.by_key(key)
         if known is not None:
             return unpack(known.data.get("answer"), run.platform.blobs, known.subject) or _FORGOTTEN
-        call = f"{digest[:24]}/{nth}/{run.state.step(self._step).attempt}"
+        call = await self._unreserved(f"{self._step}/{self._round}/{digest[:24]}/{nth}")
         estimate = run.platform.models.estimate(request)
         await self._reserve(call, request, estimate)
         try:
@@ -61,6 +62,18 @@ class LiveCaller:
             await self._settle(call, _cost(estimate), estimate.input_tokens + estimate.output_tokens, "unknown")
             raise
         return await self._record(call, key, request, digest, nth, answer)
+
+    async def _unreserved(self, call: str) -> str:
+        """The id of the next try of this call. What a lost worker had reserved for an earlier one is settled in full:
+        it may have asked."""
+        log, task = self._run.platform.log, self._run.task
+        for nth in count(1):
+            reserved = log.by_key(f"model.reserved/{task}/{call}/{nth}")
+            if reserved is None:
+                break
+            if log.by_key(f"model.settled/{task}/{call}/{nth}") is None:
+                await self._settle(f"{call}/{nth}", reserved.data["cost"], reserved.data["tokens"], "lost")
+        return f"{call}/{nth}"
 
     async def _reserve(self, call: str, request: ModelRequest, estimate: ModelEstimate) -> None:
         """Decided inside the transaction that reserves: two processes can't both spend the last cent."""
@@ -79,7 +92,7 @@ class LiveCaller:
             fact = ModelReserved(
                 call=call, step=self._step, tier=request.tier, cost=_cost(estimate), tokens=action.tokens
             )
-            return [run.open_event(fact, key=f"model.reserved/{run.task}/{self._step}/{self._round}/{call}")]
+            return [run.open_event(fact, key=f"model.reserved/{run.task}/{call}")]
 
         await run.claim(on)
 
@@ -122,8 +135,7 @@ class LiveCaller:
 
     def _settled(self, call: str, cost: dict[str, Any] | None, tokens: int, why: str) -> NewEvent:
         fact = ModelSettled(call=call, step=self._step, cost=cost, tokens=tokens, why=why)
-        key = f"model.settled/{self._run.task}/{self._step}/{self._round}/{call}"
-        return self._run.open_event(fact, key=key)
+        return self._run.open_event(fact, key=f"model.settled/{self._run.task}/{call}")
 
 
 _FORGOTTEN: dict[str, Any] = {"text": "", "parsed": {}, "model": "forgotten", "cached": True}
