@@ -328,8 +328,13 @@ async def test_a_read_only_folder_is_said_so_and_nothing_is_lost(disk: Disk) -> 
     shop = Shop(disk.path / "w")
     state = await shop.run(STORY)
     view = Shop(disk.read_only() / "w")
+
+    def use() -> None:
+        view.open()
+        view.desk.submit(INVOICE)
+
     with pytest.raises(AgentOSError) as caught:
-        view.open().store.log.append([])
+        use()
     assert caught.value.hint
     state = await shop.approve(state)
     assert state.status == "completed"
