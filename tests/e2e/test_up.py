@@ -38,11 +38,7 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 QUIET = ("--disable-background-networking", "--disable-component-update")
 VIGNETTE = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 SECRETS = (b"acme", b"Acme", b"1,200", b"1428.00", b"workshop", b"heat", b"older houses")
-UP = """
-import pathlib, sys
-from agentos_assets.serving import serve
-sys.exit(serve(pathlib.Path(sys.argv[1]), port=4310))
-"""
+UP = "from desk.main import main; main()"  # what the installed command runs, from the copy
 
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -82,7 +78,7 @@ def start(folder: Path) -> Served:
     environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}
     with printed.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-u", "-c", UP, str(workspace)],
+            [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", "4310"],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
     until = time.monotonic() + 120
