@@ -66,7 +66,7 @@ def _day(text: str, now: datetime, zone: tzinfo) -> datetime | None:
     """A day in words, English or German, by the rules that read intents."""
     from agentos.intents.dates import find_dates
 
-    days = find_dates(text, now=now, timezone=getattr(zone, "key", "UTC"))
+    days = find_dates(f"by {text}", now=now, timezone=getattr(zone, "key", "UTC"))
     day = days[0].day if len(days) == 1 else None
     return None if day is None else datetime.combine(day, time(23, 59), zone).astimezone(UTC)
 

@@ -22,11 +22,11 @@ def as_command(name: str, help: str | None = None, **attributes: Any) -> Callabl
 
 
 def common(function: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(function)
     @click.option("--workspace", type=click.Path(path_type=Path), expose_value=False, callback=_workspace,
                   help="The workspace's folder.")  # fmt: skip
     @click.option("--json", is_flag=True, expose_value=False, callback=_json, help="Answer as JSON.")
     @click.pass_context
+    @wraps(function)
     def call(ctx: click.Context, *arguments: Any, **options: Any) -> Any:
         return function(ctx.ensure_object(Session), *arguments, **options)
 

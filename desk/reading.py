@@ -107,6 +107,7 @@ class Earlier:
     payload: Json
     at: datetime
     amounts: Json | None = None
+    same_card: bool = False
 
 
 def payload_of(store: Store, state: TaskState, card: CardState, effect: Json) -> Json | None:
@@ -124,7 +125,7 @@ def earlier_of(store: Store, state: TaskState, card: CardState, effect: Json) ->
             if known["slot"] == effect["slot"] and known["system"] == effect["system"]:
                 payload = payload_of(store, state, old, known)
                 if payload is not None:
-                    return Earlier("the card before this one", known["title"], payload, old.at, known["amounts"])
+                    return Earlier("the card before this one", known["title"], payload, old.at, known["amounts"], True)
     return _last_done(store, effect)
 
 

@@ -89,6 +89,13 @@ class Session:
 
         return min(shutil.get_terminal_size((80, 24)).columns, 80) - 2
 
+    @property
+    def wide(self) -> int:
+        """For one line an item: as wide as the terminal is; where there is none, nothing is cut that a pipe wants."""
+        import shutil
+
+        return max(shutil.get_terminal_size().columns, 60) if sys.stdout.isatty() else 1000
+
     def say(self, text: str = "") -> None:
         """To a person. Says nothing where JSON was asked for."""
         if not self.as_json:

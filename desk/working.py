@@ -79,6 +79,9 @@ def finish(session: Session, state: TaskState) -> int:
     if session.as_json:
         session.give(task_json(state))
     elif state.closed:
+        if state.rehearsal:
+            for card in state.cards.values():
+                show_card(session, state, card, commands=False)
         session.show(["", *ending_lines(state, session.width)])
         if state.status == "completed":
             session.show(outcome_lines(state, session.root, session.width))

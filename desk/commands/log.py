@@ -85,7 +85,7 @@ def _tell(session: Session, record: Record) -> None:
 
         click.echo(orjson.dumps(record.as_json()).decode())
     else:
-        session.say(event_line(record, session.zone, session.width))
+        session.say(event_line(record, session.zone, session.wide))
 
 
 def _follow(session: Session, wanted: Filter, after: int) -> None:

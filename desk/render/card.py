@@ -85,8 +85,9 @@ def _effect_lines(number: int, part: Part, width: int) -> list[str]:
 def text_of(payload: Json) -> tuple[str, str] | None:
     """(name, text) of what a person would read of it; None where there is nothing to read (an invoice, a booking)."""
     if "markdown" in payload:
-        summary = f"{payload['summary']}\n\n" if payload.get("summary") else ""
-        return "The post", f"# {payload.get('title', '')}\n\n{summary}{payload['markdown']}"
+        summary, text = str(payload.get("summary") or ""), str(payload["markdown"])
+        lead = f"{summary}\n\n" if summary and summary not in text else ""
+        return "The post", f"# {payload.get('title', '')}\n\n{lead}{text}"
     if "body" in payload:
         return "The mail", f"To: {payload.get('to', '')}\nSubject: {payload.get('subject', '')}\n\n{payload['body']}"
     return None
@@ -99,6 +100,8 @@ def _content_lines(part: Part, width: int, zone: tzinfo, now: datetime, full: bo
     if readable is None:
         return _last_amount(part, zone, now)
     name, text = readable
+    if "⟦" in text:
+        name += dim("  (⟦…⟧ is filled in when it is done)")
     body = [one for source in clean(text).splitlines() for one in (wrapped(source, width, "  ") if source else [""])]
     while body and not body[-1]:
         body.pop()
@@ -116,8 +119,10 @@ def _last_amount(part: Part, zone: tzinfo, now: datetime) -> list[str]:
     if part.earlier is None or not part.effect["amounts"] or not part.earlier.amounts:
         return []
     gross = money(part.earlier.amounts["gross"])
+    if part.effect["amounts"] == part.earlier.amounts and part.earlier.same_card:
+        return []
     when = moment(part.earlier.at, zone, now)
-    return ["", dim(f"  {part.earlier.label.capitalize()} for this client: {gross}, {when}")]
+    return ["", dim(f"  {part.earlier.label.capitalize()}: {line(part.earlier.title)} ({gross}), {when}")]
 
 
 def _difference(part: Part, text: str, zone: tzinfo, now: datetime, full: bool) -> list[str]:

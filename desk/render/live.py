@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from agentos.events.record import Record
 from agentos.ids import short
-from desk.render.style import bad, bold, costs, cut, dim, good, line, warn
+from desk.render.style import bad, bold, costs, counted, cut, dim, good, line, warn
 
 WIDTH = 76
 
@@ -24,10 +25,13 @@ def _row(mark: str, name: str, text: str = "") -> str:
 
 
 def _planned(data: dict[str, Any]) -> str:
-    steps = data["plan"]["steps"]
-    cost = data["estimate"].get("cost")
-    about = f"{data['plan']['workflow']}: {len(steps)} steps, at most {costs([cost]) if cost else 'an unknown cost'}"
-    return _row(dim("·"), "plan", cut(about, WIDTH - 16))
+    count, cost = len(data["plan"]["steps"]), data["estimate"].get("cost")
+    price = (
+        f", models cost at most {costs([cost]) if cost else 'an unknown sum'}"
+        if cost is None or Decimal(cost["amount"])
+        else ""
+    )
+    return _row(dim("·"), "plan", cut(f"{data['plan']['workflow']}: {counted(count, 'step')}{price}", WIDTH - 16))
 
 
 def _started(data: dict[str, Any]) -> str:

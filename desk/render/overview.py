@@ -42,8 +42,9 @@ def desk_lines(waiting: list[tuple[TaskState, CardState]], zone: tzinfo, now: da
     rows = []
     for _, card in waiting:
         gross = [money(effect["amounts"]["gross"]) for effect in card.data["effects"] if effect["amounts"]]
-        rows.append([bold(short(card.id)), KINDS[card.kind], cut(card.title, max(width - 48, 24)), " + ".join(gross)])
-    lines = columns(rows)
+        rows.append([bold(short(card.id)), KINDS[card.kind], card.title, " + ".join(gross)])
+    beside = 8 + max(len(row[1]) for row in rows) + max(len(row[3]) for row in rows) + 6
+    lines = columns([[*row[:2], cut(row[2], max(width - beside, 24)), row[3]] for row in rows])
     for _, card in waiting:
         lines += _expiry(card, zone, now)
     first = waiting[0][1]

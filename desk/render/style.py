@@ -69,6 +69,10 @@ def costs(values: Iterable[Any]) -> str:
     return " + ".join(shown) or "nothing"
 
 
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def moment(at: datetime, zone: tzinfo, now: datetime) -> str:
     """ "14:05" today, "23 Nov 14:05" this year, with the year otherwise."""
     local, today = at.astimezone(zone), now.astimezone(zone)

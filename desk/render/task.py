@@ -10,7 +10,22 @@ from typing import Any
 from agentos.events.record import Record
 from agentos.ids import short
 from agentos.tasks.state import EffectState, TaskState
-from desk.render.style import bad, bold, columns, costs, cut, dim, good, line, moment, money, span, warn, wrapped
+from desk.render.style import (
+    bad,
+    bold,
+    columns,
+    costs,
+    counted,
+    cut,
+    dim,
+    good,
+    line,
+    moment,
+    money,
+    span,
+    warn,
+    wrapped,
+)
 
 Json = dict[str, Any]
 
@@ -37,7 +52,10 @@ def outcome_lines(state: TaskState, root: Path, width: int) -> list[str]:
         lines += [f"  {mark_of(effect)} {cut(effect.data['title'], width - 4)}"]
         lines += [f"      {text}" for text in receipt_lines(effect.receipt, root)]
     spent = [{"amount": str(amount), "currency": currency} for currency, amount in state.spent.items()]
-    lines.append(dim(f"  cost: {costs(spent)}  ·  agentos show {short(state.id)}  ·  agentos undo {short(state.id)}"))
+    ways = [f"agentos show {short(state.id)}"]
+    if lines and state.trigger != "undo":
+        ways.append(f"agentos undo {short(state.id)}")
+    lines.append(dim("  " + "  ·  ".join([f"cost: {costs(spent)}", *ways])))
     return lines
 
 
@@ -128,7 +146,8 @@ def timeline_lines(records: list[Record], zone: tzinfo, width: int) -> list[str]
             continue
         data = record.data
         if record.type == "step.started":
-            started[data["step"]] = record.at
+            if data["agent"] != "coordinator":
+                started[data["step"]] = record.at
         elif record.type in ("tool.called", "model.called"):
             calls.setdefault(data["step"], []).append(data)
         elif (row := _row(record, data, started, calls, width)) is not None:
@@ -145,8 +164,9 @@ def _row(
 ) -> list[str] | None:
     most = max(width - 34, 20)
     if record.type == "step.completed":
-        took = record.at - started.get(data["step"], record.at)
-        return [line(data["step"]), _work(took.total_seconds(), calls.pop(data["step"], []), data["confidence"])]
+        began = started.get(data["step"])  # absent for effects: that time is the operator's, not the step's
+        took = None if began is None else (record.at - began).total_seconds()
+        return [line(data["step"]), _work(took, calls.pop(data["step"], []), data["confidence"])]
     if record.type == "step.failed":
         what = {"transient": "put off", "semantic": "sent back"}.get(data["kind"], "failed")
         return [line(data["step"]), cut(f"{what}: {'; '.join(data['reasons']) or data['code']}", most)]
@@ -157,18 +177,25 @@ def _row(
     return [name, cut(text, most)]
 
 
-def _work(seconds: float, calls: list[Json], confidence: float | None) -> str:
+def _work(seconds: float | None, calls: list[Json], confidence: float | None) -> str:
     models = [call for call in calls if "model" in call]
-    parts = [f"{seconds:.1f} s"]
+    parts = [f"{seconds:.1f} s"] if seconds is not None else []
     if len(calls) > len(models):
-        parts.append(f"{len(calls) - len(models)} look-ups")
+        parts.append(counted(len(calls) - len(models), "look-up"))
     if models:
         tokens = sum(call["tokens_in"] + call["tokens_out"] for call in models)
         paid = [call["cost"] for call in models if call["cost"]]
-        parts.append(f"{len(models)} model calls ({line(models[-1]['model'])}), {tokens} tokens, {costs(paid)}")
-    if confidence is not None:
+        parts.append(
+            f"{counted(len(models), 'model call')} ({line(models[-1]['model'])}), {tokens} tokens, {costs(paid)}"
+        )
+    if confidence is not None and confidence < 1:
         parts.append(f"{confidence:.0%} sure")
     return ", ".join(parts)
+
+
+def _without(struck: list[str]) -> str:
+    """Slots stand last in their keys."""
+    return f", without {', '.join(key.rpartition('/')[2] for key in struck)}" if struck else ""
 
 
 _TOLD: dict[str, Any] = {
