@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
+import os
 import sys
 import threading
 import time
@@ -40,10 +40,10 @@ class _Follower:
         self._log = session.store.log
         self._stream = f"task/{task}"
         self._seen = self._log.head()[0]
-        self._spins = sys.stdout.isatty()
+        self._spins = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._began = time.monotonic()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="progress", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -51,23 +51,23 @@ class _Follower:
 
     def stop(self) -> None:
         """End, and print what the tail has not brought yet."""
-        self._loop.call_soon_threadsafe(self._task.cancel)
+        self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
         self._wipe()
         for record in self._log.read(after=self._seen, stream=self._stream):
             self._print(live_line(record))
 
-    def _run(self) -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(self._both())
-
-    async def _both(self) -> None:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task() or asyncio.create_task(_nothing())
+    async def _run(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         self._ready.set()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._tail())
-            if self._spins:
-                group.create_task(self._spin())
+        jobs = [asyncio.create_task(self._tail())]
+        if self._spins:
+            jobs.append(asyncio.create_task(self._spin()))
+        await self._over.wait()
+        for job in jobs:
+            job.cancel()
+        # A tail that broke (no file notification on this machine) delays lines to the end; it never fails the task.
+        await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _tail(self) -> None:
         async for record in self._log.tail(self._seen):
@@ -88,7 +88,3 @@ class _Follower:
     def _wipe(self) -> None:
         if self._spins:
             click.echo("\r\x1b[K", nl=False, color=True)
-
-
-async def _nothing() -> None:
-    return None

@@ -35,12 +35,11 @@ def work_on(session: Session, task: str, *, asks: bool = True) -> int:
 
 def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
     """The task's state, and why nothing was done (another worker, the switch); "" when it went as far as it could."""
-    from graphs.advance import advance
-
-    platform = session.platform
     while True:
-        with followed(session, task):
-            result = asyncio.run(advance(platform, task, by=session.via))
+        with followed(session, task):  # importing and opening takes seconds on a slow machine: the spinner turns for it
+            from graphs.advance import advance
+
+            result = asyncio.run(advance(session.platform, task, by=session.via))
         if result.busy:
             return result.state, "Another worker is on this task; it goes on there."
         if result.stopped:

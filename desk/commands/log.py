@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +97,8 @@ def _follow(session: Session, wanted: Filter, after: int) -> None:
             if wanted.takes(record):
                 _tell(session, record)
 
-    asyncio.run(tail())
+    with suppress(KeyboardInterrupt):  # how following ends
+        asyncio.run(tail())
 
 
 @command.command("verify")

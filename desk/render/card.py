@@ -118,11 +118,10 @@ def _first(body: list[str]) -> list[str]:
 def _last_amount(part: Part, zone: tzinfo, now: datetime) -> list[str]:
     if part.earlier is None or not part.effect["amounts"] or not part.earlier.amounts:
         return []
-    gross = money(part.earlier.amounts["gross"])
     if part.effect["amounts"] == part.earlier.amounts and part.earlier.same_card:
         return []
     when = moment(part.earlier.at, zone, now)
-    return ["", dim(f"  {part.earlier.label.capitalize()}: {line(part.earlier.title)} ({gross}), {when}")]
+    return ["", dim(f"  {part.earlier.label.capitalize()}: {line(part.earlier.title)}, {when}")]
 
 
 def _difference(part: Part, text: str, zone: tzinfo, now: datetime, full: bool) -> list[str]:
