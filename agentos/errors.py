@@ -56,6 +56,13 @@ class Conflict(Refused):
     code = "log.conflict"
 
 
+class StorageError(AgentOSError):
+    """Our own log or blobs can't be written just now: nothing was recorded, and the run ends here. No fault of the work
+    in hand, which goes on from the record as soon as they can."""
+
+    code = "storage.failed"
+
+
 class Outside(AgentOSError):
     """A failure of an outside system. Its class says what may be done about it."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentos.agent import Question
-from agentos.errors import AgentOSError, Conflict, Refused
+from agentos.errors import AgentOSError, Conflict, Refused, StorageError
 from agentos.events.types import (
     ApprovalExpired,
     StepCompleted,
@@ -42,7 +42,10 @@ class Advanced:
 
 
 async def advance(platform: Platform, task: str, *, by: str = "advance") -> Advanced:
-    """Take the task as far as it goes now. Ends successfully when it parks; never waits for a person or an hour."""
+    """Take the task as far as it goes now. Ends successfully when it parks; never waits for a person or an hour.
+
+    Raises StorageError when our own log or blobs can't be written: the task stands as recorded, and goes on later.
+    """
     try:
         with Lease(platform.store.leases, task) as lease:
             run = TaskRun(platform, task, lease)
@@ -86,7 +89,7 @@ async def _plan(run: TaskRun) -> bool:
         await cards.request(run, INTAKE, kind=needs.kind, title=needs.title, reasons=needs.reasons)
     except Until as until:
         run.waiting[INTAKE] = until
-    except Refused:
+    except (Refused, StorageError):
         raise
     except AgentOSError as error:
         fact = TaskFailed(code=error.code, why=str(error))

@@ -24,6 +24,8 @@ from graphs.recipes import Recipe, check_inputs, load_recipes, to_plan
 
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
+MOST_REASONS = 300
+"""Characters of a refused plan's faults that a question quotes."""
 TYPICAL_PROMPT, TYPICAL_ANSWER = 6000, 1500
 """Characters and tokens of a middling call, for the estimate before a plan has run once."""
 
@@ -53,9 +55,13 @@ async def make_plan(run: TaskRun) -> bool:
 
 
 async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe]) -> Plan | None:
-    """Ask the planner, validate, and send back what does not hold, a few times; then it is the operator's."""
+    """Ask the planner, validate, and send back what does not hold, a few times; then it is the operator's.
+
+    The step's own bound is never reached in one go: what is asked then is a question, not a card about a failure.
+    """
     step = Step(
-        id="plan", agent="planner", agent_version=run.platform.agents["planner"].manifest.version, at_most=MOST_ROUNDS,
+        id="plan", agent="planner", agent_version=run.platform.agents["planner"].manifest.version, redo="plan",
+        at_most=3 * MOST_ROUNDS,
         inputs={
             "goal": found.goal, "language": found.language, "slots": found.slots, "agents": catalogue(run),
             "workflows": sorted(set(recipes) - set(HIDDEN)),
@@ -66,15 +72,23 @@ async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe
         raise Question(
             "workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices
         )
-    await run_step(run, step)
-    if run.state.step("plan").status != "completed":
+    for _ in range(MOST_ROUNDS):
+        if await run_step(run, step) != "new":
+            break
+    state = run.state.step("plan")
+    if state.status == "new":
+        raise _no_plan("; ".join(state.feedback), choices)
+    if state.status != "completed":
         return None
     try:
         return validated(run, run.output("plan") or {}, found)
     except (ValidationError, AgentOSError) as error:
-        raise Question(
-            "workflow", f"The plan that was made does not hold ({first_of(error)}). Which is it?", choices
-        ) from None
+        raise _no_plan(first_of(error), choices) from None
+
+
+def _no_plan(why: str, choices: tuple[str, ...]) -> Question:
+    short = why if len(why) <= MOST_REASONS else f"{why[:MOST_REASONS]}…"
+    return Question("workflow", f"I could not make a plan that holds ({short}). Which of these is it?", choices)
 
 
 def validated(run: TaskRun, output: dict[str, Any], found: Understanding) -> Plan:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentos.errors import AgentOSError
+from agentos.errors import AgentOSError, StorageError
 from agentos.ids import digest
 from agentos.secrets.keyring import sync_folder
 from agentos.secrets.sealing import MARK, Sealer
@@ -20,7 +20,7 @@ class Blobs:
         self._sealer = sealer
 
     def put(self, data: bytes, subject: str | None = None) -> str:
-        """Store and return the digest (64 hex digits) of what was stored."""
+        """Store and return the digest (64 hex digits) of what was stored. Raises StorageError."""
         import zstandard
 
         stored = zstandard.ZstdCompressor(level=3).compress(data)
@@ -28,8 +28,15 @@ class Blobs:
             stored = self._sealer.seal(subject, "blob", stored)
         name = digest(stored)
         path = self.path(name)
-        if not path.exists():
-            _write_durably(path, stored)
+        try:
+            if not path.exists():
+                _write_durably(path, stored)
+        except OSError as error:
+            raise StorageError(
+                f"the blob folder {self.folder.name} can't be written ({error.strerror}): nothing was recorded",
+                hint="Free some space, or mend the permissions of the state/ folder, and run it again.",
+                code="blob.unwritable",
+            ) from error
         return name
 
     def get(self, name: str, subject: str | None = None) -> bytes | None:

@@ -12,7 +12,7 @@ import apsw
 import orjson
 
 from agentos.clock import Clock, micros
-from agentos.errors import AgentOSError, Conflict
+from agentos.errors import Conflict, StorageError
 from agentos.events.chain import link
 from agentos.events.log import Decision, Reader
 from agentos.events.record import NewEvent, Record
@@ -155,17 +155,17 @@ def _as_ours(error: BaseException) -> BaseException:
     if isinstance(error, apsw.ConstraintError):
         return Conflict("this is recorded already", code="log.conflict")
     if isinstance(error, apsw.FullError):
-        return AgentOSError(
+        return StorageError(
             "the disk is full: nothing was recorded", hint="Free some space and run it again.", code="log.full"
         )
     if isinstance(error, apsw.BusyError):
-        return AgentOSError(
+        return StorageError(
             "the event log is locked by another program",
             hint="Close the backup or copy that reads it.",
             code="log.busy",
         )
     if isinstance(error, apsw.Error):
-        return AgentOSError(
+        return StorageError(
             f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"
         )
     return error

@@ -14,7 +14,7 @@ import apsw
 import orjson
 
 from agentos.clock import Clock, SystemClock
-from agentos.errors import AgentOSError
+from agentos.errors import AgentOSError, StorageError
 from agentos.events.chain import GENESIS
 from agentos.events.group_commit import GroupCommit
 from agentos.events.log import Decision
@@ -177,8 +177,8 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def unwritable(path: Path, error: Exception) -> AgentOSError:
-    return AgentOSError(
+def unwritable(path: Path, error: Exception) -> StorageError:
+    return StorageError(
         f"the event log {path.name} can't be used: {error}",
         hint="Check free space and permissions of the state/ folder; then `agentos log verify`.",
         code="log.unusable",

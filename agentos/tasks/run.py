@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from agentos.effects.port import Absent, Found, Unknown
-from agentos.errors import Conflict, Refused
+from agentos.errors import Conflict, Refused, StorageError
 from agentos.events.log import Decision, Reader
 from agentos.events.record import NewEvent
 from agentos.events.types import Fact, StepStarted
@@ -46,7 +46,8 @@ class TaskRun:
         self.waiting: dict[str, Until] = {}
         """Steps that this pass found must wait for a moment."""
         self.ignore_merge = False
-        self.refused: Refused | None = None
+        self.refused: Refused | StorageError | None = None
+        """What ends this pass: not a step's failure, but a reason why no step may or can go on."""
         self.looked: Found | Absent | Unknown = Unknown()
         """What the last look at the outside world said."""
         self._plan: Plan | None = None

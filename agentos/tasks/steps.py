@@ -13,7 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from agentos.agent import Manifest, Question, Semantic, Tier
-from agentos.errors import AgentOSError, Missing, Outside, Refused, Transient
+from agentos.errors import AgentOSError, Missing, Outside, Refused, StorageError, Transient
 from agentos.events.types import StepCompleted, StepFailed
 from agentos.models.errors import ModelAnswerError
 from agentos.models.request import ModelTier
@@ -45,8 +45,8 @@ async def run_step(run: TaskRun, step: Step) -> str:
             await carry_out(run, step)
         else:
             await _run_agent(run, step)
-    except Refused:
-        raise  # stopped, cancelled or the lease is gone: the run ends here, and nothing was recorded
+    except (Refused, StorageError):
+        raise  # stopped, cancelled, the lease is gone, the disk is full: the run ends here, and nothing was recorded
     except Question as question:
         await cards.ask(run, step.id, question)
     except Missing as missing:
@@ -71,7 +71,7 @@ def ready(run: TaskRun, step: Step, state: StepState) -> bool:
 
 async def crashed(run: TaskRun, step_id: str, error: BaseException) -> None:
     """What nobody expected: a bug in an agent, say. Recorded as permanent, with the error's class and place."""
-    if isinstance(error, Refused):
+    if isinstance(error, Refused | StorageError):
         run.refused = error
         return
     state = run.state.step(step_id)
@@ -97,7 +97,7 @@ async def _run_agent(run: TaskRun, step: Step) -> None:
         await _send_back(run, step, state, [str(error), *error.reasons], to=step.id)
     except Transient as error:
         await _try_later(run, step.id, state, error)
-    except (Missing, Refused):
+    except (Missing, Refused, StorageError):
         raise
     except AgentOSError as error:
         code = error.code if isinstance(error, Outside) else "step.failed"
@@ -208,7 +208,8 @@ async def _send_back(run: TaskRun, step: Step, state: StepState, reasons: list[s
 def _edited(run: TaskRun, step: Step) -> bool:
     """Whether it judges the operator's own words: those are not sent back to an agent, the card names what was
     found."""
-    return any(run.state.step(other.id).patch and step.id in run.plan.downstream(other.id) for other in run.plan.steps)
+    steps = run.plan.steps if run.state.plan is not None else ()
+    return any(run.state.step(other.id).patch and step.id in run.plan.downstream(other.id) for other in steps)
 
 
 async def _try_later(run: TaskRun, step: str, state: StepState, error: Transient) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentos.errors import AgentOSError, Refused, WorkspaceError
+from agentos.errors import AgentOSError, Refused, StorageError, WorkspaceError
 from agentos.tasks.state import TaskState
 from tests.fakes.business import Shop, asked
 
@@ -230,6 +230,22 @@ async def test_a_file_where_a_folder_should_be_is_waited_for(shop: Shop) -> None
     assert state.status == "completed"
     assert [path.rpartition(".")[2] for path in shop.outside() if path.startswith("outbox")] == ["eml"]
     assert len([path for path in shop.outside() if path.endswith(".pdf")]) == 1
+
+
+async def test_blobs_that_cannot_be_written_are_no_fault_of_the_step(shop: Shop) -> None:
+    """The run ends with an error that says what to do; the task goes on from its record once they can."""
+    blobs = shop.root / "state" / "blobs"
+    task = shop.desk.submit(STORY)
+    blobs.rename(shop.root / "kept")
+    blobs.write_text("not a folder")
+    with pytest.raises(StorageError) as caught:
+        await shop.advance(task)
+    assert caught.value.hint
+    blobs.unlink()
+    (shop.root / "kept").rename(blobs)
+    state = await shop.approve(await shop.advance(task))
+    assert state.status == "completed"
+    assert shop.types("step.failed") == []
 
 
 def said_by(state: TaskState) -> str:
