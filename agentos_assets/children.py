@@ -69,6 +69,8 @@ class Family:
     """
 
     def __init__(self, lock: int) -> None:
+        self.killed = 0
+        """How many had to be killed at the end because they did not heed being asked."""
         self._lock = lock
         self._members: dict[int, subprocess.Popen[bytes]] = {}
         self._guard: subprocess.Popen[bytes] | None = None
@@ -79,7 +81,7 @@ class Family:
 
     def __exit__(self, *_: object) -> None:
         """Ends them all within guard.GRACE seconds, then the guard."""
-        guard.end(self._members, reap=lambda: [member.poll() for member in self._members.values()])
+        self.killed = guard.end(self._members, reap=lambda: [member.poll() for member in self._members.values()])
         for process in list(self._members.values()):
             process.wait()
             self._forget(process)

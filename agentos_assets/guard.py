@@ -6,13 +6,14 @@ and the end of the pipe means that the supervisor is gone. Standard library only
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 
-GRACE = 5.0
+GRACE = 8.0
 """Seconds between asking and killing."""
 
 
@@ -24,19 +25,18 @@ def main() -> None:
     end(groups)
 
 
-def end(groups: Iterable[int], reap: Callable[[], object] = lambda: None) -> None:
-    """Ask every process of the groups to end, wait, then kill what is left.
+def end(groups: Iterable[int], reap: Callable[[], object] = lambda: None) -> int:
+    """Ask every process of the groups to end, wait, then kill what is left; returns how many groups had to be killed.
 
     `reap` waits for the caller's own children that have ended: until then they count as members of their group.
     """
     left = {group for group in groups if send(group, signal.SIGTERM)}
     until = time.monotonic() + GRACE
     while left and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(0.1)
         reap()
-        left = {group for group in left if send(group, 0)}
-    for group in left:
-        send(group, signal.SIGKILL)
+        left = {group for group in left if lives(group)}
+    return sum(send(group, signal.SIGKILL) for group in left)
 
 
 def send(group: int, signum: int) -> bool:
@@ -46,6 +46,27 @@ def send(group: int, signum: int) -> bool:
     except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
         return False
     return True
+
+
+def lives(group: int) -> bool:
+    """Whether a process of the group still runs.
+
+    Zombies count for `killpg`, and where nobody reaps orphans (a container without an init) they stay for ever: /proc
+    tells them apart where there is one.
+    """
+    if not send(group, 0):
+        return False
+    found = False
+    for stat in glob.iglob("/proc/[0-9]*/stat"):
+        found = True
+        try:
+            with open(stat, encoding="utf-8", errors="replace") as file:
+                state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+        except OSError:  # it has just ended
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return not found
 
 
 if __name__ == "__main__":

@@ -18,17 +18,20 @@ class AdvanceConfig(dg.Config):
     name="advance",
     description="Takes every task that can go on as far as it goes: to its end, or to where it must wait.",
 )
-async def advance_op(context: dg.OpExecutionContext, config: AdvanceConfig, platform: PlatformResource) -> None:
+def advance_op(context: dg.OpExecutionContext, config: AdvanceConfig, platform: PlatformResource) -> None:
+    """Runs its own event loop: Dagster leaves an async op's loop as it stands when a run is terminated, and the process
+    would stay with the leases of its tasks. `asyncio.run` cancels what is in flight and frees them."""
+    import asyncio
+
     from agentos.platform import Stopped
     from agentos_assets.crew import advance_ready
     from agentos_assets.reporting import Report
 
     report = Report(context)
     with platform.opened() as opened:
+        work = advance_ready(opened, config.tasks, linger=config.linger_seconds, at_once=config.at_once, report=report)
         try:
-            await advance_ready(
-                opened, config.tasks, linger=config.linger_seconds, at_once=config.at_once, report=report
-            )
+            asyncio.run(work)
         except Stopped as stopped:
             context.log.warning(f"{stopped} Nothing was begun.")
     report.close()

@@ -57,7 +57,7 @@ def serve(
         with Family(lock) as family:
             code = _Supervisor(family, services, home, echo, stop).run(host, port, address)
             echo("Stopping ...")
-        echo("Stopped." if code == 0 else "Stopped: a service could not be kept alive.")
+        echo(f"{family.killed} did not heed and had to be killed." if family.killed else "Everything has ended.")
         return code
 
 

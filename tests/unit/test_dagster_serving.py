@@ -239,6 +239,16 @@ def test_one_that_lived_long_starts_again_with_a_clean_slate(tmp_path: Path, mon
     assert one.plan_restart() == 0.5
 
 
+def test_a_group_of_zombies_is_no_reason_to_wait() -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"], start_new_session=True) as child:
+        until = time.monotonic() + 10
+        while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+            time.sleep(0.02)
+        assert guard.send(child.pid, 0)
+        assert not guard.lives(child.pid)
+        assert guard.lives(os.getpgrp())
+
+
 def test_the_guard_asks_first() -> None:
     polite = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); "
     polite += "signal.pause()"
