@@ -37,6 +37,10 @@ def guarded(call: Callable[[], Any], session: Session) -> int:
         return FAILED
     except AgentOSError as error:
         return _say(session, error.code, error.message, error.hint, FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "Check that it is there, that it may be read and written, and that the disk is not full."
+        return _say(session, "os", f"{where}{error.strerror or error}", hint, FAILED)
     except Exception as error:
         return _unexpected(error, session)
     finally:

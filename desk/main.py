@@ -83,6 +83,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
 @click.option("--workspace", type=click.Path(path_type=Path), help="The workspace's folder.")
+@click.option("--json", is_flag=True, expose_value=False, help="Answer as JSON; every command takes it, too.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Say the version.")
 @click.pass_context
 def cli(ctx: click.Context, workspace: Path | None) -> None:

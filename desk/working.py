@@ -44,14 +44,14 @@ def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
             return result.state, "Another worker is on this task; it goes on there."
         if result.stopped:
             return result.state, result.stopped
-        wait = _short_wait(result.state)
+        wait = short_wait(result.state)
         if wait is None:
             return result.state, ""
         session.say(dim(f"  … waiting {max(wait.total_seconds(), 0):.0f} s: {result.state.parked[0].get('why') or ''}"))
         asyncio.run(asyncio.sleep(max(wait.total_seconds(), 0) + 0.05))
 
 
-def _short_wait(state: TaskState) -> timedelta | None:
+def short_wait(state: TaskState) -> timedelta | None:
     """How long to wait here; None when the task waits for a person, for long, or for nothing."""
     if state.closed or state.open_cards():
         return None

@@ -8,7 +8,7 @@ import click
 
 from agentos.ids import short
 from desk.options import as_command
-from desk.render.style import bold, dim, line, warn
+from desk.render.style import bold, dim, line, warn, wrapped
 from desk.session import Session
 
 
@@ -31,7 +31,7 @@ def command(session: Session, what: str | None, yes: bool) -> int:
     possible = [one for one in found if one.possible]
     for one in found:
         session.say(f"  {'↶' if one.possible else warn('stands:')} {line(one.title)}")
-        session.say(dim(f"      {line(one.how)}"))
+        session.show([dim(text) for text in wrapped(one.how, session.width, "      ")])
     if not possible:
         from agentos.tasks.answers import NotFound
 

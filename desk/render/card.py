@@ -132,7 +132,8 @@ def _difference(part: Part, text: str, zone: tzinfo, now: datetime, full: bool) 
         return []
     when = f"{part.earlier.label}, {moment(part.earlier.at, zone, now)}"
     before, after = clean(old[1]).splitlines(), clean(text).splitlines()
-    if difflib.SequenceMatcher(None, before, after).ratio() < ALIKE:
+    alike = part.earlier.same_card or difflib.SequenceMatcher(None, before, after).ratio() >= ALIKE
+    if not alike:
         return [dim(f"  Unlike {when}: “{cut(part.earlier.title, 50)}”")]
     changes = changed_lines(before, after)
     if not changes:

@@ -22,7 +22,8 @@ INVOICE: dict[str, Any] = {
                 "gross": EUR | {"amount": "1428.00"}}, "reasons": [],
 }  # fmt: skip
 POST = INVOICE | {"slot": "post", "system": "site", "verb": "publish", "title": "Publish “Heat”", "amounts": None,
-                  "subject": None, "reversible": "final", "undo": "Nothing takes it back.", "to": "the \x1b[2Jweb"}  # fmt: skip
+                  "subject": None, "reversible": "final", "undo": "Nothing takes it back.",
+                  "to": "the \x1b[2Jweb"}  # fmt: skip
 MARKDOWN = "\n\n".join(f"Paragraph {number}." for number in range(20))
 
 

@@ -1,0 +1,363 @@
+"""The commands on a real workspace, called as the installed `agentos` calls them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos.platform import open_store
+from agentos.tasks.state import CardState, TaskState
+from agentos.workspace.answers import demo
+from agentos.workspace.init import init_workspace
+from desk.failing import guarded
+from desk.main import COMMANDS, GROUPS, cli, main
+from desk.session import Session
+from desk.working import short_wait
+
+INVOICE = "Invoice Acme Studio 700 EUR for a workshop"
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Agentos = Callable[..., Said]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    init_workspace(tmp_path / "w", demo())
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agentos:
+    """Call the command in the workspace; every call opens and closes it as a process does."""
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("AGENTOS_WORKSPACE", raising=False)
+
+    def call(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        told = capsys.readouterr()
+        return Said(int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
+def card_of(agentos: Agentos) -> str:
+    return str(agentos("desk", "--json").json[0]["card"])
+
+
+def types(agentos: Agentos) -> list[str]:
+    return [json.loads(line)["type"] for line in agentos("log", "--json").out.splitlines()]
+
+
+def outbox(root: Path) -> list[str]:
+    return sorted(path.name for path in (root / "outbox").glob("*.eml"))
+
+
+def test_every_command_is_there_and_grouped() -> None:
+    assert sorted(name for _, names in GROUPS for name in names) == sorted(COMMANDS)
+    for name in COMMANDS:
+        found = cli.get_command(None, name)  # type: ignore[arg-type]
+        assert found is not None
+        assert found.name == name
+        assert {"json"} <= {param.name for param in found.params}
+
+
+def test_an_invoice_from_the_intent_to_its_undoing(agentos: Agentos, root: Path) -> None:
+    ran = agentos("run", INVOICE)
+    assert ran.code == 0
+    assert "Why it asks" in ran.out
+    assert "net 700.00 EUR + VAT 133.00 EUR = 833.00 EUR" in ran.out
+    assert "agentos approve" in ran.out
+    assert "\x1b" not in ran.out
+    waiting = agentos("desk", "--json").json
+    assert [(card["kind"], card["amounts"][0]["gross"]["amount"]) for card in waiting] == [("effects", "833.00")]
+    assert outbox(root) == []
+
+    approved = agentos("approve", waiting[0]["card"][-8:])
+    assert approved.code == 0
+    assert "-0001: net 700.00 EUR" in approved.out
+    assert len(outbox(root)) == 1
+    assert agentos("approve", waiting[0]["card"]).code == 1  # the task is closed
+    task = waiting[0]["task"]
+    told = agentos("show", task)
+    assert "Timeline" in told.out
+    assert "estimated" in told.out
+    replayed = agentos("replay", task, "--json")
+    assert (replayed.code, replayed.json["same"]) == (0, True)
+
+    undone = agentos("undo", task)
+    assert undone.code == 0
+    assert "Credit note" in undone.out
+    assert outbox(root) == []
+    assert agentos("undo", task).code == 1
+    refused = agentos("again", task)
+    assert (refused.code, "nothing to take up again" in refused.err) == (1, True)
+
+
+def test_what_is_struck_out_is_not_done(agentos: Agentos, root: Path) -> None:
+    agentos("run", INVOICE)
+    done = agentos("approve", card_of(agentos), "--strike", "mail", "--json").json
+    assert done["status"] == "completed"
+    assert [effect["title"].split()[0] for effect in done["effects"]] == ["Invoice", "Book"]
+    assert outbox(root) == []
+
+
+def test_a_denied_task_can_be_taken_up_again(agentos: Agentos) -> None:
+    first = agentos("run", INVOICE, "--json").json
+    denied = agentos("deny", first["cards"][0]["card"], "--reason", "too much", "--json")
+    assert (denied.code, denied.json["status"], denied.json["summary"]) == (0, "failed", "too much")
+    again = agentos("again", first["task"], "--json").json
+    assert again["task"] != first["task"]
+    assert again["cards"][0]["amounts"] == first["cards"][0]["amounts"]
+    cancelled = agentos("cancel", again["task"], "--json").json
+    assert cancelled["status"] == "cancelled"
+    assert agentos("desk", "--json").json == []
+
+
+def test_a_question_is_answered_in_words(agentos: Agentos) -> None:
+    assert "How much" in agentos("run", "Invoice Acme Studio").out
+    asked = agentos("answer", card_of(agentos), "1200", "EUR", "net").out
+    assert "What is the invoice for?" in asked
+    answered = agentos("answer", card_of(agentos), "a talk", "--json").json
+    assert answered["cards"][0]["amounts"][0]["net"]["amount"] == "1200.00"
+    wrong = agentos("answer", answered["cards"][0]["card"], "yes", "--json")
+    assert (wrong.code, wrong.json["error"]["code"]) == (1, "card.approval")
+
+
+def test_an_edited_mail_comes_back_as_a_new_card_that_shows_the_change(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", INVOICE)
+    old = card_of(agentos)
+    assert agentos("edit", old).code == 2  # no terminal, and nothing given
+    file = tmp_path / "mail.md"
+    file.write_text("Subject: Your invoice ⟦number⟧\n\nDear Anna,\nhere it is.\n")
+    edited = agentos("edit", old, "--slot", "mail", "--file", str(file))
+    assert edited.code == 0
+    assert "+ Dear Anna," in edited.out
+    new = card_of(agentos)
+    assert new != old
+    done = agentos("approve", new, "--json").json
+    assert done["status"] == "completed"
+    assert agentos("approve", old).code == 1
+
+
+def test_an_edited_post_goes_over_the_rules_again(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", "Write a blog post about heat pumps for older houses")
+    edited = agentos("edit", card_of(agentos), "--title", "Warm old houses", "--json").json
+    assert edited["steps"]["edit"]["round"] == 2
+    shown = agentos("show", edited["cards"][0]["card"])
+    assert "Publish “Warm old houses”" in shown.out
+    assert "- # Heat Pumps for Older Houses" in shown.out
+    assert "+ # Warm old houses" in shown.out
+
+
+def test_in_the_background_only_the_id_is_printed_and_resume_goes_on(agentos: Agentos, root: Path) -> None:
+    ran = agentos("run", "--background", "Invoice Acme Studio 90 EUR for tea")
+    assert len(ran.out.split()) == 1
+    assert "step.started" not in types(agentos)
+    assert agentos("status", "--json").json["tasks"][0]["state"] == "ready"
+    resumed = agentos("resume", "--json").json
+    assert [(task["task"], task["status"]) for task in resumed] == [(ran.out.strip(), "completed")]
+    assert len(outbox(root)) == 1
+    assert "Nothing can go on now" in agentos("resume").out
+
+
+def test_a_rehearsal_shows_its_card_and_does_nothing(agentos: Agentos, root: Path) -> None:
+    ran = agentos("run", "--rehearse", INVOICE)
+    assert ran.code == 0
+    assert "net 700.00 EUR" in ran.out
+    assert "nothing was done outside" in ran.out
+    assert outbox(root) == []
+    assert not list((root / "books").glob("*.beancount"))
+
+
+def test_the_knobs_are_recorded_and_nonsense_is_refused(agentos: Agentos) -> None:
+    task = agentos("run", "--background", "--by", "2h", "--budget", "0.50 EUR", INVOICE).out.strip()
+    opened = json.loads(agentos("log", "--json", "--type", "task.opened", "--task", task).out)
+    assert opened["data"]["budget"] == {"amount": "0.50", "currency": "EUR"}
+    assert opened["data"]["by"] is not None
+    for bad in (("--by", "soonish"), ("--budget", "a lot"), ("--budget", "-1 EUR")):
+        refused = agentos("run", *bad, INVOICE)
+        assert (refused.code, refused.err.startswith("error: ")) == (1, True)
+
+
+def test_a_broken_configuration_stops_work_but_not_the_switch(agentos: Agentos, root: Path) -> None:
+    agentos("run", INVOICE)
+    with (root / "agentos.toml").open("a") as file:
+        file.write("\n{broken\n")
+    assert agentos("stop", "--reason", "testing").code == 0
+    assert "Stopped: testing" in agentos("status").out
+    assert "833.00 EUR" in agentos("desk").out
+    assert agentos("log").code == 0
+    ran = agentos("run", "Write about cats", "--json")
+    assert (ran.code, ran.json["error"]["message"].startswith("agentos.toml:")) == (1, True)
+    assert types(agentos)[-2:] == ["intent.received", "intent.rejected"]
+    assert agentos("start").code == 0
+    assert agentos("status", "--json").json["stopped"] is None
+
+
+def test_stopping_works_when_the_log_does_not(agentos: Agentos, root: Path) -> None:
+    (root / "state" / "events.db").mkdir()
+    stopped = agentos("stop")
+    assert stopped.code == 0
+    assert (root / "state" / "STOPPED").exists()
+    assert "stopped by the file" in stopped.err
+
+
+def test_a_stopped_platform_does_nothing_and_says_how_to_go_on(agentos: Agentos) -> None:
+    agentos("stop")
+    ran = agentos("run", INVOICE)
+    assert "agentos start" in ran.out
+    assert not any(type.startswith(("step.", "effect.")) for type in types(agentos))
+
+
+def test_the_log_can_be_filtered_verified_and_exported(agentos: Agentos, root: Path, tmp_path: Path) -> None:
+    task = agentos("run", INVOICE, "--json").json["task"]
+    families = {json.loads(line)["type"] for line in agentos("log", "--json", "--type", "step").out.splitlines()}
+    assert families == {"step.started", "step.completed"}
+    assert agentos("log", "--task", task, "--until", "2h").out == ""
+    assert agentos("log", "verify", "--json").json["ok"] is True
+    assert agentos("log", "export", str(tmp_path / "x")).out.strip().endswith("events.jsonl")
+    blob = next(path for path in (root / "state" / "blobs").rglob("*") if path.is_file())
+    blob.chmod(0o600)
+    blob.write_bytes(b"something else")
+    verdict = agentos("log", "verify")
+    assert (verdict.code, "not what was written" in verdict.out) == (1, True)
+
+
+def test_a_log_that_was_cut_is_found_by_its_witness(agentos: Agentos, root: Path) -> None:
+    agentos("run", "Invoice Acme Studio 90 EUR for tea")
+    for name in ("events.db", "events.db-wal", "events.db-shm"):
+        (root / "state" / name).unlink(missing_ok=True)
+    open_store(root).close()
+    verdict = agentos("log", "verify", "--json")
+    assert (verdict.code, verdict.json["first_bad"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("sttus",), 2, "Did you mean `agentos status`?"),
+        (("run",), 2, "Missing argument"),
+        (("show", "abcdabcd"), 1, "There is no card or task"),
+        (("run", ""), 1, "The request is empty."),
+        (("deny", "abcdabcd"), 2, "--reason"),
+        (("--workspace", "nowhere", "status"), 1, "does not exist"),
+    ],
+)
+def test_errors_are_one_sentence_and_a_hint(agentos: Agentos, arguments: tuple[str, ...], code: int, says: str) -> None:
+    said = agentos(*arguments)
+    assert said.code == code
+    assert said.out == ""
+    first, second = said.err.splitlines()
+    assert first.startswith("error: ")
+    assert says in first
+    assert second.startswith("hint: ")
+
+
+def test_errors_as_json_stand_on_stdout(agentos: Agentos) -> None:
+    said = agentos("show", "abcdabcd", "--json")
+    assert said.err == ""
+    assert said.json["error"].keys() == {"code", "message", "hint"}
+    assert agentos("nonsense", "--json").json["error"]["code"] == "usage"
+
+
+def test_without_a_workspace_init_is_named(agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = agentos("status")
+    assert (said.code, "agentos init DIR" in said.err) == (1, True)
+
+
+def test_the_unexpected_leaves_a_traceback_in_a_file_and_none_on_the_screen(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert guarded(lambda: 1 / 0, Session(named=root)) == 1
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    (written,) = (root / "state" / "errors").iterdir()
+    assert str(written) in told.err
+    assert "ZeroDivisionError" in written.read_text()
+
+
+def test_on_a_terminal_the_answer_is_asked_right_there(
+    agentos: Agentos, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "asks", True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("f\nperhaps\nn\ny\n"))
+    ran = agentos("run", INVOICE)
+    assert ran.code == 0
+    assert "Thank you" in ran.out  # the whole mail, once f was said
+    assert "Deny it" in ran.out  # words alone never deny
+    assert len(outbox(root)) == 1
+
+
+def test_on_a_terminal_enter_leaves_it_for_later(agentos: Agentos, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "asks", True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    assert agentos("run", INVOICE).code == 0
+    assert len(agentos("desk", "--json").json) == 1
+
+
+def test_init_makes_a_workspace_that_works(agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "MISTRAL_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY",
+                 "DEEPSEEK_API_KEY", "OPENROUTER_API_KEY"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    made = agentos("init", str(tmp_path / "new"), "--no-call", "--json").json
+    assert "agentos.toml" in made["made"]
+    assert agentos("init", str(tmp_path / "new"), "--no-call", "--json").json["made"] == []
+    checked = agentos("--workspace", str(tmp_path / "new"), "doctor", "--json")
+    assert {"configuration", "git", "sqlite"} <= {one["area"] for one in checked.json["findings"]}
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "x").write_text("mine")
+    assert "not empty" in agentos("init", str(full)).err
+
+
+def test_completion_knows_the_shells(agentos: Agentos) -> None:
+    assert "_AGENTOS_COMPLETE" in agentos("completion", "bash").out
+
+
+def test_a_folder_that_can_not_be_written_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def call() -> None:
+        raise PermissionError(13, "Permission denied", str(root / "state"))
+
+    assert guarded(call, Session(named=root)) == 1
+    assert f"error: {root / 'state'}: Permission denied" in capsys.readouterr().err
+
+
+def test_json_may_stand_before_the_command(agentos: Agentos) -> None:
+    assert agentos("--json", "desk").json == []
+
+
+def test_only_a_short_wait_is_waited_for() -> None:
+    def parked(seconds: float, cards: bool = False) -> TaskState:
+        until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        state = TaskState("t", status="parked", parked=[{"kind": "backoff", "until": until}])
+        if cards:
+            state.cards["c"] = CardState("c", "question", "s", "?", {"expires_at": None}, datetime.now(UTC))
+        return state
+
+    short = short_wait(parked(3))
+    assert short is not None
+    assert short <= timedelta(seconds=3)
+    assert short_wait(parked(60)) is None
+    assert short_wait(parked(3, cards=True)) is None
+    assert short_wait(TaskState("t", status="completed")) is None
