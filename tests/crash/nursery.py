@@ -17,7 +17,8 @@ from typing import Any
 
 HEAVY = (
     "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger", "agentos.effects.mail",
-    "agentos.effects.site", "agentos.tasks.capabilities", "babel.dates", "bm25s", "cryptography", "facturx", "feedgen",
+    "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities", "babel.dates", "bm25s", "cryptography",
+    "facturx", "feedgen",
     "graphs.advance", "graphs.opening", "lxml.etree", "nh3", "numpy", "pypdf", "rapidfuzz", "scipy.sparse",
     "tests.crash.script", "typst", "watchfiles", "yaml", "zstandard",
 )  # fmt: skip

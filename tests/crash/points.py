@@ -22,6 +22,7 @@ import apsw
 
 from agentos.events import blobs, group_commit, sqlite
 from agentos.events.record import NewEvent
+from agentos.models.request import ModelAnswer, ModelRequest
 from agentos.platform import Platform
 
 _CHECKPOINT = 1000
@@ -150,7 +151,7 @@ def around_log(points: Points) -> None:
 
 
 def around_platform(points: Points, platform: Platform) -> None:
-    """Around every effect, agent and capability."""
+    """Around every effect, agent, capability and model call."""
     from agentos.tasks.capabilities import CAPABILITIES
 
     for name, system in platform.systems.items():
@@ -161,6 +162,13 @@ def around_platform(points: Points, platform: Platform) -> None:
             return points.around(f"do {_name}.{verb}{undone}", _act)(verb, payload, key)
 
         setattr(system, "do", do)  # noqa: B010
+    ask = platform.models.call
+
+    async def call(request: ModelRequest) -> ModelAnswer:
+        answer: ModelAnswer = await points.around_async(f"model {request.tier}", ask)(request)
+        return answer
+
+    setattr(platform.models, "call", call)  # noqa: B010
     for role, agent in platform.agents.items():
         setattr(agent, "run", points.around_async(f"agent {role}", agent.run))  # noqa: B010
     for name, capability in list(CAPABILITIES.items()):

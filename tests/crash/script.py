@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,16 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     """Do one job in the workspace `job["root"]` and return {task id -> status}.
 
     job: acts (names of the functions below, in order), kill (a point, or absent), trace (file), refuse (a system that
-    refuses everything for good), says (what is asked for, a task each), ready and child (see `slowly`).
+    refuses everything for good), models and environ (the models section of agentos.toml, for "make", and where its
+    keys are), says (what is asked for, a task each), ready and child (see `slowly`).
     """
     root = Path(job["root"])
     points = Points(Path(job["trace"]), job.get("kill"))
     around_log(points)
     around_disk(points)
     if "make" in job["acts"]:
-        init_workspace(root, demo())
-    platform = open_platform(root, environ={})
+        init_workspace(root, replace(demo(), models=job.get("models", "")))
+    platform = open_platform(root, environ=job.get("environ", {}))
     if job.get("refuse"):
         refuse(platform, job["refuse"])
     around_platform(points, platform)

@@ -48,7 +48,7 @@ def test_two_workers_on_one_task_do_every_effect_once(stages: Stages, clean: Cle
     stages.copy("asked", workers.root)
     workers.run("approve")
     both = [workers.start("once"), workers.start("once")]
-    assert [child.wait() for child in both] == [0, 0]
+    assert [child.wait() for child in both] == [0, 0], [child.result.get("error") for child in both]
     statuses = {status for child in both for status in child.result["statuses"].values()}
     assert "completed" in statuses
     assert tally(workers.root) == clean("asked", "finish")
@@ -59,7 +59,7 @@ def test_two_workers_on_ten_tasks_do_every_effect_once(stages: Stages, tmp_path:
     stages.copy("made", workers.root)
     workers.run("submit", says=TEN)
     both = [workers.start("once", "approve", "once", "approve", "once") for _ in range(2)]
-    assert [child.wait() for child in both] == [0, 0]
+    assert [child.wait() for child in both] == [0, 0], [child.result.get("error") for child in both]
     assert set(workers.run("finish", says=TEN)["statuses"].values()) == {"completed"}
     found = tally(workers.root)
     assert found["numbers"] == {"invoice": list(range(1, 11))}
