@@ -279,8 +279,9 @@ class EffectStarted(Fact):
     approved: str
     """Digest of the proposal that was approved, placeholders open."""
     payload: Json
-    """Complete, or {"$blob": digest}."""
+    """As it was approved; `assigned` at the places in `fill` completes it. Or {"$blob": digest}."""
     payload_digest: str
+    """Of the complete payload, as `do` gets it."""
     assigned: Json
     fill: list[str] = []
     authority: str
