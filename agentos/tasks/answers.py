@@ -122,7 +122,9 @@ class Desk:
         state = self.task(name)
         if state.status not in ("failed", "cancelled"):
             hint = "agentos resume TASK" if not state.closed else "agentos run TEXT does it once more."
-            raise Refused(f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands")
+            raise Refused(
+                f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands"
+            )
         task = uuid7()
         by = state.by if state.by is not None and state.by > self.clock.now() else None
         opened = TaskOpened(
@@ -229,8 +231,10 @@ class Desk:
         """Replace fields of a step's output; what rests on it is done again, and a new card takes this one's place."""
         state, card = self.card(name)
 
-        def on(current: CardState, _: TaskState) -> Fact | None:
+        def on(current: CardState, task: TaskState) -> Fact | None:
             self._still_open(current)
+            if step not in task.steps or task.steps[step].status != "completed":
+                raise Refused(f"There is no result of {step!r} to edit.", hint="agentos show", code="card.no_such_step")
             return ApprovalEdited(card=current.id, step=step, patch=patch, via=self.via)
 
         return self._answer(state, card, on, "approval.edited")
@@ -267,10 +271,12 @@ class Desk:
     ) -> TaskState:
         def decide(reader: Reader) -> Sequence[NewEvent]:
             current = fold(state.id, reader.read(stream=stream_of(state.id)))
+            fact = on(current.cards[card.id], current)
+            if fact is None:  # said already: saying it again is the same, even when all of it is done by now
+                return ()
             if current.closed and not current.cards[card.id].data["body"].get("notice"):
                 raise Refused(f"The task is {current.status} already.", hint="agentos show TASK", code="task.closed")
-            fact = on(current.cards[card.id], current)
-            return () if fact is None else [self._event(state, fact, f"{key}/{card.id}")]
+            return [self._event(state, fact, f"{key}/{card.id}")]
 
         self.store.log.append(decide)
         return self.load(state.id)
