@@ -14,9 +14,9 @@ _ANSWER = {"effects": "agentos approve {card}", "budget": "agentos approve {card
 
 def describe(state: TaskState) -> Described:
     """Heading -> Markdown text or number, in the order a person reads; what does not apply is left out."""
-    name = short(state.id)
+    goal = f"{_workflow(state)}, asked for through {state.trigger or 'the log'}"
     found: Described = {
-        "goal": f"{_workflow(state)}, asked for through {state.trigger or 'the log'}; in words: `agentos show {name}`",
+        "goal": f"{goal}\n\nin words: `agentos show {short(state.id)}`",
         "status": state.status + (" (rehearsal: nothing is done outside)" if state.rehearsal else ""),
     }
     sections = {
@@ -55,8 +55,8 @@ def _cards(state: TaskState) -> str:
 def _card(card: CardState) -> str:
     name = short(card.id)
     answer = _ANSWER.get(card.kind, "agentos answer {card} TEXT").format(card=name)
-    until = f"; until {_moment(card.expires_at)}" if card.expires_at else ""
-    return f"card `{name}` ({card.kind}): look with `agentos show {name}`, answer with `{answer}`{until}"
+    until = f", until {_moment(card.expires_at)}" if card.expires_at else ""
+    return f"card `{name}` ({card.kind}){until}\n  - look: `agentos show {name}`\n  - answer: `{answer}`"
 
 
 def _steps(state: TaskState) -> str:
