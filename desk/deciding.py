@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 
 def then_on(session: Session, state: TaskState, said: str, *, wait: bool) -> int:
     session.say(f"{said}. Task {bold(short(state.id))}")
-    if not wait or state.closed:
-        from desk.working import task_json
+    from desk.working import finish, task_json, work_on
 
-        session.give(task_json(state))
-        if not state.closed:
-            session.say(f"It goes on under `agentos up`, or with `agentos resume {short(state.id)}`.")
-        return 0
-    from desk.working import work_on
+    if state.closed:  # answered before: said once more how it ended
+        return finish(session, state)
+    if wait:
+        return work_on(session, state.id)
+    session.give(task_json(state))
+    session.say(f"It goes on under `agentos up`, or with `agentos resume {short(state.id)}`.")
+    return 0
 
-    return work_on(session, state.id)
+
+def tasks_named(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Shell completion: the newest tasks."""
+    from agentos.errors import AgentOSError
+
+    session = ctx.find_object(Session) or Session()
+    try:
+        names = [short(record.data["task"]) for record in session.store.log.read(types=("task.opened",))]
+    except AgentOSError:
+        return []
+    return [name for name in reversed(names[-50:]) if name.startswith(incomplete)]
 
 
 def cards_named(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

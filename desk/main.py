@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,9 @@ def main(arguments: list[str] | None = None) -> None:
     from desk.failing import guarded
 
     given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "✓" must not cost an answer
     session = Session(as_json="--json" in given[: given.index("--") if "--" in given else None])
 
     def call() -> Any:

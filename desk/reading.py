@@ -151,6 +151,14 @@ def _same_kind(data: Json, effect: Json) -> bool:
     return effect["subject"] is None and (data["system"], data["verb"]) == (effect["system"], effect["verb"])
 
 
+def mark_undone(store: Store, state: TaskState) -> TaskState:
+    """A task's own events don't tell that a later task took its effects back; the log does."""
+    for key, effect in state.effects.items():
+        if effect.undone_by is None and store.log.by_key(f"effect.done/{key}/undo") is not None:
+            effect.undone_by = f"{key}/undo"
+    return state
+
+
 def is_done(store: Store, key: str) -> bool:
     """Done, and not undone since."""
     log = store.log

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from agentos.ids import short
+from desk.deciding import tasks_named
 from desk.options import as_command
 from desk.render.style import bold
 from desk.session import Session
 
 
 @as_command("again")
-@click.argument("task")
+@click.argument("task", shell_complete=tasks_named)
 @click.option("--no-wait", is_flag=True, help="Open the task only; `agentos up` or `agentos resume` goes on.")
 def command(session: Session, task: str, no_wait: bool) -> int:
     """Take TASK, which was denied, failed or cancelled, up again: a new task from the same words of yours."""

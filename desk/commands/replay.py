@@ -6,13 +6,14 @@ import asyncio
 
 import click
 
+from desk.deciding import tasks_named
 from desk.options import as_command
 from desk.render.style import bad, dim, good, line
 from desk.session import Session
 
 
 @as_command("replay")
-@click.argument("task")
+@click.argument("task", shell_complete=tasks_named)
 def command(session: Session, task: str) -> int:
     """Run TASK again from its record, calling nothing. Exit code 1 and the first difference when it says another
     thing."""

@@ -7,13 +7,14 @@ import click
 from agentos.ids import short
 from agentos.tasks.readiness import can_go_on
 from desk import reading
+from desk.deciding import tasks_named
 from desk.options import as_command
 from desk.render.style import bold, cut
 from desk.session import Session
 
 
 @as_command("resume")
-@click.argument("task", required=False)
+@click.argument("task", required=False, shell_complete=tasks_named)
 def command(session: Session, task: str | None) -> int:
     """Go on with TASK, or with every task that can: new, approved, answered, due, or left by a lost worker."""
     from desk.working import work_on

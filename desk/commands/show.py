@@ -32,12 +32,12 @@ def command(session: Session, name: str, full: bool) -> None:
 
 def _show_task(session: Session, name: str) -> None:
     from agentos.tasks.answers import NotFound
-    from desk.reading import goal_of
+    from desk.reading import goal_of, mark_undone
     from desk.render.task import task_lines
     from desk.working import task_json
 
     try:
-        state = session.desk.task(name)
+        state = mark_undone(session.store, session.desk.task(name))
     except NotFound as error:
         raise NotFound(
             error.message.replace(" task ", " card or task "), hint="`agentos desk` and `agentos status` list them."

@@ -37,7 +37,7 @@ def command(session: Session, what: str | None, yes: bool) -> int:
 
         raise NotFound("None of this can be undone.", hint="What can be done instead stands beside each.",
                        code="undo.final")  # fmt: skip
-    if session.asks and not yes and not click.confirm("Take it back?", default=True):
+    if session.asks and not yes and not click.confirm("Take it back?", default=False):
         session.say("Nothing was done.")
         return 0
     from desk.working import work_on

@@ -10,7 +10,7 @@ from typing import Any
 from agentos.events.record import Record
 from agentos.ids import short
 from agentos.tasks.state import TaskState
-from desk.render.style import bold, clean, costs, cut, dim, good, line, money, wrapped
+from desk.render.style import bold, clean, costs, counted, cut, dim, good, line, money, wrapped
 from desk.render.task import timeline_lines
 
 Json = dict[str, Any]
@@ -26,9 +26,15 @@ def closing_lines(
         if teller is not None and effect.receipt is not None:
             lines += ["", *teller(effect.receipt["data"], effect.receipt["ref"], root, width)]
     spent = [{"amount": str(amount), "currency": currency} for currency, amount in state.spent.items()]
-    lines += ["", f"{bold('Cost')}      {costs(spent)} ({state.model_calls} model calls, {state.tokens} tokens)"]
+    lines += ["", f"{bold('Cost')}      {costs(spent)} ({_used(state)})"]
     lines += ["", bold("Timeline"), *timeline_lines(records, zone, width)]
     return [*lines, "", f"{bold('Replay')}    {line(replayed)}", "", *further(state, root)]
+
+
+def _used(state: TaskState) -> str:
+    if not state.model_calls:
+        return "no model was called"
+    return f"{counted(state.model_calls, 'model call')}, {state.tokens} tokens"
 
 
 def _post(data: Json, ref: str, root: Path, width: int) -> list[str]:
@@ -91,7 +97,7 @@ def _front_matter(text: str) -> tuple[str, str]:
 
 
 def _entry(text: str, key: str) -> list[str]:
-    """The lines of the booking that carries this key: from its dated head to the last indented line."""
+    """The booking that carries this key, from its dated head to the last indented line, without our own long marks."""
     lines = clean(text).splitlines()
     at = next((i for i, one in enumerate(lines) if f'"{key}"' in one), None)
     if at is None:
@@ -101,7 +107,7 @@ def _entry(text: str, key: str) -> list[str]:
         first -= 1
     while last + 1 < len(lines) and lines[last + 1][:1] in (" ", "\t"):
         last += 1
-    return lines[first : last + 1]
+    return [one for one in lines[first : last + 1] if not one.lstrip().startswith(("key:", "payload:"))]
 
 
 def further(state: TaskState, root: Path) -> list[str]:
@@ -110,8 +116,9 @@ def further(state: TaskState, root: Path) -> list[str]:
         (f"agentos show {name}", "the task, step by step"),
         (f"agentos log --task {name}", "every event"),
         (f"agentos replay {name}", "run it again from the record"),
+        ("agentos log verify", "nobody has changed the record"),
         (f"agentos undo {name}", "take it all back"),
         ("agentos up", "see it in Dagster"),
     )
     lines = [bold("Look further"), f"  cd {line(root)}"]
-    return [*lines, *(f"  {command:<28}{dim(what)}" for command, what in rows)]
+    return [*lines, *(f"  {command:<30}{dim(what)}" for command, what in rows)]

@@ -22,7 +22,7 @@ def event_line(record: Record, zone: tzinfo, width: int) -> str:
     task = short(record.correlation) if record.correlation else "-"
     head = f"{record.seq:>5}  {at:%d %b %H:%M:%S}  {task:<8}  {record.type:<18} "
     about = "(forgotten)" if record.forgotten else about_of(record.data)
-    return f"{dim(head)} {cut(about, max(width - len(head), 20))}"
+    return f"{dim(head)}{cut(about, max(width - len(head), 20))}"
 
 
 def about_of(data: dict[str, Any]) -> str:

@@ -55,7 +55,12 @@ def _failed(data: dict[str, Any]) -> str:
 
 
 def _done(data: dict[str, Any]) -> str:
-    return _row(good("✓"), "done", cut(data["receipt"]["ref"], WIDTH - 16))
+    return _row(good("✓"), slot_of(data["effect"]), cut(data["receipt"]["ref"], WIDTH - 16))
+
+
+def slot_of(key: str) -> str:
+    """The slot stands last in an effect's key, "#2" and the like behind it."""
+    return line(key.rpartition("/")[2].partition("#")[0])
 
 
 _LINES: dict[str, Any] = {
@@ -67,7 +72,7 @@ _LINES: dict[str, Any] = {
     "approval.granted": lambda d: _row(good("✓"), "approved", f"{short(d['card'])}, {line(d['via'])}"),
     "effect.started": lambda d: dim(_row("→", "effect", cut(d["title"], WIDTH - 16))),
     "effect.done": _done,
-    "effect.found": lambda d: _row(good("✓"), "found", cut(d["receipt"]["ref"], WIDTH - 16)),
+    "effect.found": lambda d: _row(good("✓"), slot_of(d["effect"]), cut(f"found: {d['receipt']['ref']}", WIDTH - 16)),
     "effect.failed": lambda d: _row(bad("✗"), "effect", cut(d["why"], WIDTH - 16)),
     "effect.in_doubt": lambda d: _row(warn("?"), "in doubt", cut(d["why"], WIDTH - 16)),
     "task.failed": lambda d: _row(bad("✗"), "failed", cut(d["why"], WIDTH - 16)),

@@ -97,7 +97,7 @@ def state_word(state: TaskState, now: datetime) -> str:
     if state.status == "cancelled":
         return dim("cancelled")
     if state.status != "parked":
-        return "ready" if state.status == "open" else "under way"
+        return "ready" if state.status == "open" else "under way or left"
     if state.open_cards():
         return warn("waits for you")
     times = [datetime.fromisoformat(why["until"]) for why in state.parked if why.get("until")]

@@ -139,42 +139,70 @@ def waiting_lines_of(state: TaskState, zone: tzinfo, now: datetime) -> list[str]
 
 def timeline_lines(records: list[Record], zone: tzinfo, width: int) -> list[str]:
     """One row for everything a person would tell of it: when, what, how long, with how many calls."""
-    rows, started, calls = [], dict[str, datetime](), dict[str, list[Json]]()
+    days = {record.at.astimezone(zone).date() for record in records}
+    clock = "%H:%M:%S" if len(days) == 1 else "%d %b %H:%M:%S"
+    told = _Telling(max(width - 26 - 7 * (len(days) > 1), 20), _finished(records))
+    rows = []
     for record in records:
-        if record.forgotten:
-            rows.append([_clock(record, zone), dim("(forgotten)"), ""])
-            continue
-        data = record.data
-        if record.type == "step.started":
-            if data["agent"] != "coordinator":
-                started[data["step"]] = record.at
-        elif record.type in ("tool.called", "model.called"):
-            calls.setdefault(data["step"], []).append(data)
-        elif (row := _row(record, data, started, calls, width)) is not None:
-            rows.append([f"  {dim(_clock(record, zone))}", *row])
+        row = [dim("(forgotten)"), ""] if record.forgotten else told.row(record)
+        if row is not None:
+            rows.append([f"  {dim(f'{record.at.astimezone(zone):{clock}}')}", *row])
     return columns(rows)
 
 
-def _clock(record: Record, zone: tzinfo) -> str:
-    return f"{record.at.astimezone(zone):%d %b %H:%M:%S}"
+def _finished(records: list[Record]) -> set[str]:
+    """Keys of the effects that have a receipt: their start needs no row of its own."""
+    ends = ("effect.done", "effect.found")
+    return {record.data["effect"] for record in records if record.type in ends and not record.forgotten}
 
 
-def _row(
-    record: Record, data: Json, started: dict[str, datetime], calls: dict[str, list[Json]], width: int
-) -> list[str] | None:
-    most = max(width - 34, 20)
-    if record.type == "step.completed":
-        began = started.get(data["step"])  # absent for effects: that time is the operator's, not the step's
-        took = None if began is None else (record.at - began).total_seconds()
-        return [line(data["step"]), _work(took, calls.pop(data["step"], []), data["confidence"])]
-    if record.type == "step.failed":
-        what = {"transient": "put off", "semantic": "sent back"}.get(data["kind"], "failed")
-        return [line(data["step"]), cut(f"{what}: {'; '.join(data['reasons']) or data['code']}", most)]
-    told = _TOLD.get(record.type)
-    if told is None:
-        return None
-    name, text = told(data)
-    return [name, cut(text, most)]
+class _Telling:
+    """Keeps what the row of a step's or effect's end needs from its beginning."""
+
+    def __init__(self, width: int, finished: set[str]) -> None:
+        self._width = width
+        self._finished = finished
+        self._began = dict[str, datetime]()
+        self._calls = dict[str, list[Json]]()
+        self._titles = dict[str, str]()
+
+    def row(self, record: Record) -> list[str] | None:
+        """[name, text], or None for what needs no row."""
+        data = record.data
+        if record.type in ("step.started", "tool.called", "model.called"):
+            self._note(record, data)
+            return None
+        if record.type == "step.completed":
+            began = self._began.get(data["step"])  # absent for effects: that time is the operator's, not the step's
+            took = None if began is None else (record.at - began).total_seconds()
+            return [line(data["step"]), _work(took, self._calls.pop(data["step"], []), data["confidence"])]
+        if record.type == "step.failed":
+            what = {"transient": "put off", "semantic": "sent back"}.get(data["kind"], "failed")
+            return [line(data["step"]), cut(f"{what}: {'; '.join(data['reasons']) or data['code']}", self._width)]
+        if record.type == "effect.started":
+            self._titles[data["effect"]] = data["title"]
+            if data["effect"] in self._finished:
+                return None
+        name, text = _TOLD.get(record.type, _nothing)(data)
+        if record.type in ("effect.done", "effect.found"):
+            text = self._titles.get(data["effect"], data["effect"])
+        return [name, cut(text, self._width)] if name else None
+
+    def _note(self, record: Record, data: Json) -> None:
+        if record.type != "step.started":
+            self._calls.setdefault(data["step"], []).append(data)
+        elif data["agent"] != "coordinator":
+            self._began[data["step"]] = record.at
+
+
+def _nothing(data: Json) -> tuple[str, str]:
+    return "", ""
+
+
+def _parked(data: Json) -> tuple[str, str]:
+    """Cards have said themselves that they wait."""
+    why = [str(one.get("why") or "") for one in data["why"] if one.get("until")]
+    return ("waited", "; ".join(dict.fromkeys(why))) if why else ("", "")
 
 
 def _work(seconds: float | None, calls: list[Json], confidence: float | None) -> str:
@@ -201,8 +229,7 @@ def _without(struck: list[str]) -> str:
 _TOLD: dict[str, Any] = {
     "task.opened": lambda d: ("opened", d["trigger"] + (", rehearsal" if d["rehearsal"] else "")),
     "task.planned": lambda d: ("plan", f"{d['plan']['workflow']}: " + ", ".join(s["id"] for s in d["plan"]["steps"])),
-    "task.parked": lambda d: ("parked", "; ".join(dict.fromkeys(str(why.get("why") or "") for why in d["why"]))),
-    "task.resumed": lambda d: ("resumed", f"by {d['by']}"),
+    "task.parked": _parked,
     "task.completed": lambda d: ("done", ""),
     "task.failed": lambda d: ("failed", d["why"]),
     "task.cancelled": lambda d: ("cancelled", d["why"]),
@@ -218,8 +245,8 @@ _TOLD: dict[str, Any] = {
     "approval.superseded": lambda d: ("replaced", d["why"]),
     "approval.withdrawn": lambda d: ("withdrawn", d["why"]),
     "effect.started": lambda d: ("effect", d["title"]),
-    "effect.done": lambda d: ("receipt", d["receipt"]["ref"]),
-    "effect.found": lambda d: ("found", d["receipt"]["ref"]),
+    "effect.done": lambda d: ("carried out", ""),
+    "effect.found": lambda d: ("found done", ""),
     "effect.failed": lambda d: ("failed", d["why"]),
     "effect.in_doubt": lambda d: ("in doubt", d["why"]),
 }

@@ -96,7 +96,9 @@ def test_an_invoice_from_the_intent_to_its_undoing(agentos: Agentos, root: Path)
     assert approved.code == 0
     assert "-0001: net 700.00 EUR" in approved.out
     assert len(outbox(root)) == 1
-    assert agentos("approve", waiting[0]["card"]).code == 1  # the task is closed
+    again = agentos("approve", waiting[0]["card"])
+    assert (again.code, "-0001: net 700.00 EUR" in again.out) == (0, True)
+    assert len(outbox(root)) == 1
     task = waiting[0]["task"]
     told = agentos("show", task)
     assert "Timeline" in told.out
@@ -109,6 +111,7 @@ def test_an_invoice_from_the_intent_to_its_undoing(agentos: Agentos, root: Path)
     assert "Credit note" in undone.out
     assert outbox(root) == []
     assert agentos("undo", task).code == 1
+    assert agentos("show", task).out.count("      undone") == 3
     refused = agentos("again", task)
     assert (refused.code, "nothing to take up again" in refused.err) == (1, True)
 
@@ -329,6 +332,18 @@ def test_init_makes_a_workspace_that_works(agentos: Agentos, tmp_path: Path, mon
     full.mkdir()
     (full / "x").write_text("mine")
     assert "not empty" in agentos("init", str(full)).err
+
+
+def test_on_a_terminal_init_asks_what_an_invoice_needs(
+    agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = ["Lindenweg 7", "10115", "Berlin", "de", "Heide", "Lang", "", "DE999999999", "", "", "de", "", "y"]
+    monkeypatch.setattr(Session, "asks", True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(said) + "\n"))
+    assert agentos("init", str(tmp_path / "new"), "--no-call").code == 0
+    written = (tmp_path / "new" / "agentos.toml").read_text()
+    for part in ('owner = "Heide"', 'name = "Lang"', 'country = "DE"', 'language = "de"', 'amounts = "gross"'):
+        assert part in written
 
 
 def test_completion_knows_the_shells(agentos: Agentos) -> None:
