@@ -17,8 +17,9 @@ def then_on(session: Session, state: TaskState, said: str, *, wait: bool) -> int
     session.say(f"{said}. Task {bold(short(state.id))}")
     from desk.working import finish, task_json, work_on
 
-    if state.closed:  # answered before: said once more how it ended
-        return finish(session, state)
+    if state.closed:  # answered before, or a notice that was seen: said once more how it ended
+        finish(session, state)
+        return 0
     if wait:
         return work_on(session, state.id)
     session.give(task_json(state))

@@ -40,9 +40,20 @@ def closed_counts(store: Store) -> dict[str, int]:
 
 
 def waiting_cards(store: Store) -> list[tuple[TaskState, CardState]]:
-    """Open cards, oldest first."""
-    found = [(state, card) for state in open_tasks(store) for card in state.open_cards()]
+    """Open cards, oldest first: of tasks that go on, and notices of failed ones that nobody has seen yet."""
+    states = [*open_tasks(store), *_unseen_failures(store)]
+    found = [(state, card) for state in states for card in state.open_cards()]
     return sorted(found, key=lambda pair: pair[1].at)
+
+
+def _unseen_failures(store: Store) -> Iterator[TaskState]:
+    for record in store.log.read(types=("task.failed",)):
+        task = record.stream.removeprefix("task/")
+        notice = store.log.by_key(f"approval.requested/{task}/notice")
+        if notice is None or notice.forgotten:
+            continue
+        if store.log.by_key(f"approval.answered/{notice.data['card']}") is None:
+            yield task_state(store, task)
 
 
 def spent_since(store: Store, since: datetime) -> list[Json]:

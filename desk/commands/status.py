@@ -14,11 +14,12 @@ def command(session: Session) -> None:
     """Tasks, what waits for you, what was spent today, and whether the platform is stopped."""
     store, zone, now = session.store, session.zone, session.now
     tasks = [(state, reading.goal_of(store, state)) for state in reading.open_tasks(store)]
+    waiting = reading.waiting_cards(store)
     closed = reading.closed_counts(store)
     spent = reading.spent_since(store, reading.midnight(now, zone))
     stopped = reading.stopped_because(store)
     due = min((at for state, _ in tasks if (at := due_at(state)) is not None), default=None)
-    session.show(status_lines(tasks, closed, spent, stopped, due, zone, now, session.width))
+    session.show(status_lines(tasks, waiting, closed, spent, stopped, due, zone, now, session.width))
     if session.as_json:
         import click
 
@@ -31,6 +32,6 @@ def command(session: Session) -> None:
         for state, _ in tasks:
             counts[state.status] = counts.get(state.status, 0) + 1
         session.give(
-            {"tasks": listed, "counts": counts, "waiting": sum(len(state.open_cards()) for state, _ in tasks),
+            {"tasks": listed, "counts": counts, "waiting": len(waiting),
              "spent_today": spent, "stopped": stopped, "next_due": due.isoformat() if due else None}
         )  # fmt: skip

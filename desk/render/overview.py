@@ -63,6 +63,7 @@ def _expiry(card: CardState, zone: tzinfo, now: datetime) -> list[str]:
 
 def status_lines(
     tasks: list[tuple[TaskState, str]],
+    waiting: list[tuple[TaskState, CardState]],
     closed: dict[str, int],
     spent: list[dict[str, Any]],
     stopped: str | None,
@@ -76,15 +77,13 @@ def status_lines(
     rows = [[bold(short(state.id)), state_word(state, now), cut(about, max(width - 32, 24))] for state, about in tasks]
     lines += columns(rows) if rows else ["No open task."]
     done = ", ".join(f"{count} {name}" for name, count in sorted(closed.items()))
-    cards = sum(len(state.open_cards()) for state, _ in tasks)
-    lines += ["", f"Waiting for you: {cards}" + ("  (agentos desk)" if cards else "")]
+    lines += ["", f"Waiting for you: {len(waiting)}" + ("  (agentos desk)" if waiting else "")]
     lines.append(f"Closed: {done or 'none'}")
     lines.append(f"Models cost today: {costs(spent)}")
     if due is not None:
         lines.append(f"Next due: {moment(due, zone, now)}")
-    for state, _ in tasks:
-        for card in state.open_cards():
-            lines += _expiry(card, zone, now)
+    for _, card in waiting:
+        lines += _expiry(card, zone, now)
     return lines
 
 

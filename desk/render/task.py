@@ -39,7 +39,8 @@ def ending_lines(state: TaskState, width: int) -> list[str]:
         if effect.is_done and not effect.data.get("undoes"):
             lines.append(f"  {'taken back' if effect.undone_by else 'stands'}: {line(effect.data['title'])}")
     if state.status == "failed":
-        lines.append(dim(f"  agentos show {short(state.id)}    agentos again {short(state.id)}"))
+        seen = "".join(f"    agentos answer {short(card.id)} seen" for card in state.open_cards())
+        lines.append(dim(f"  agentos show {short(state.id)}    agentos again {short(state.id)}{seen}"))
     return lines
 
 

@@ -134,7 +134,7 @@ def test_status_says_where_every_task_stands() -> None:
     due = TaskState("c" * 36, status="parked", parked=[{"until": (NOW - timedelta(minutes=1)).isoformat()}])
     words = [click.unstyle(state_word(state, NOW)) for state in (waits, sleeps, due, TaskState("d"))]
     assert words == ["waits for you", "waits 30 min", "ready", "ready"]
-    text = status_lines([(waits, "Invoice")], {"failed": 1}, [], "testing", NOW, UTC, NOW, 78)
+    text = status_lines([(waits, "Invoice")], [(waits, card(INVOICE))], {"failed": 1}, [], "testing", NOW, UTC, NOW, 78)
     joined = click.unstyle("\n".join(text))
     for part in ("Stopped: testing", "Waiting for you: 1", "Closed: 1 failed", "today: nothing", "Next due: 21:00"):
         assert part in joined

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,6 +134,21 @@ def test_a_denied_task_can_be_taken_up_again(agentos: Agentos) -> None:
     assert again["cards"][0]["amounts"] == first["cards"][0]["amounts"]
     cancelled = agentos("cancel", again["task"], "--json").json
     assert cancelled["status"] == "cancelled"
+    assert agentos("desk", "--json").json == []
+
+
+def test_a_failure_waits_on_the_desk_until_it_is_seen(agentos: Agentos, root: Path) -> None:
+    card = agentos("run", INVOICE, "--json").json["cards"][0]["card"]
+    shutil.rmtree(root / "books")
+    (root / "books").write_text("in the way")
+    (root / "policy.toml").write_text((root / "policy.toml").read_text().replace('"allow"', '"refuse"'))
+    failed = agentos("approve", card)
+    assert (failed.code, "Failed: " in failed.out) == (1, True)
+    (notice,) = agentos("desk", "--json").json
+    assert notice["kind"] == "failure"
+    assert f"agentos answer {notice['card'][-8:]} seen" in failed.out
+    assert agentos("status", "--json").json["waiting"] == 1
+    assert agentos("answer", notice["card"], "seen").code == 0
     assert agentos("desk", "--json").json == []
 
 
