@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.ids import short
 from agentos.tasks.state import TaskState
@@ -15,6 +15,11 @@ from desk.render.style import bold, dim, warn
 from desk.render.task import ending_lines, outcome_lines, waiting_lines
 from desk.session import Session
 
+if TYPE_CHECKING:
+    from graphs.advance import Advanced
+
+LOOK_AGAIN = 0.5
+"""Seconds between two looks at whether another worker has let go."""
 PATIENCE = timedelta(seconds=5)
 """A wait up to this long is waited for here; a longer one is somebody else's."""
 
@@ -34,14 +39,10 @@ def work_on(session: Session, task: str, *, asks: bool = True) -> int:
 
 
 def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
-    """The task's state, and why nothing was done (another worker, the switch); "" when it went as far as it could."""
+    """The task's state, and why nothing was done (the switch is off); "" when it went as far as it could."""
     while True:
         with followed(session, task):  # importing and opening takes seconds on a slow machine: the spinner turns for it
-            from graphs.advance import advance
-
-            result = asyncio.run(advance(session.platform, task, by=session.via))
-        if result.busy:
-            return result.state, "Another worker is on this task; it goes on there."
+            result = asyncio.run(_our_turn(session, task))
         if result.stopped:
             return result.state, result.stopped
         wait = short_wait(result.state)
@@ -49,6 +50,19 @@ def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
             return result.state, ""
         session.say(dim(f"  … waiting {max(wait.total_seconds(), 0):.0f} s: {result.state.parked[0].get('why') or ''}"))
         asyncio.run(asyncio.sleep(max(wait.total_seconds(), 0) + 0.05))
+
+
+async def _our_turn(session: Session, task: str) -> Advanced:
+    """Advance; while another worker (under `agentos up`, say) is on the task, watch it and take over when it rests."""
+    from graphs.advance import advance
+
+    result = await advance(session.platform, task, by=session.via)
+    if result.busy:
+        session.say(dim("  … another worker is on this task; watching it"))
+    while result.busy:
+        await asyncio.sleep(LOOK_AGAIN)
+        result = await advance(session.platform, task, by=session.via)
+    return result
 
 
 def short_wait(state: TaskState) -> timedelta | None:

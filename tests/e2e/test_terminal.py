@@ -92,6 +92,21 @@ def test_an_interrupted_run_goes_on_with_resume(workspace: Path) -> None:
     assert "Publish “" in resumed.stdout
 
 
+def test_following_the_log_shows_what_another_process_writes(workspace: Path) -> None:
+    following = subprocess.Popen(
+        [str(AGENTOS), "log", "-f", "--type", "platform"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=workspace, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert following.stdout is not None
+    assert agentos("stop", "--reason", "a test", cwd=workspace).returncode == 0
+    assert agentos("start", cwd=workspace).returncode == 0
+    seen = [following.stdout.readline() for _ in range(2)]
+    following.send_signal(signal.SIGINT)
+    _, err = following.communicate(timeout=30)
+    assert ["platform.stopped" in seen[0], "platform.started" in seen[1]] == [True, True]
+    assert (following.returncode, err) == (0, "")
+
+
 def test_a_closed_pipe_is_no_error(workspace: Path) -> None:
     done = subprocess.run(
         f"{AGENTOS} log | head -n 1", shell=True, capture_output=True, text=True, cwd=workspace, check=False, timeout=60

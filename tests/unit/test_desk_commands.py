@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from agentos.platform import open_store
+from agentos.tasks.lease import Lease
 from agentos.tasks.state import CardState, TaskState
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
@@ -197,6 +199,16 @@ def test_in_the_background_only_the_id_is_printed_and_resume_goes_on(agentos: Ag
     assert [(task["task"], task["status"]) for task in resumed] == [(ran.out.strip(), "completed")]
     assert len(outbox(root)) == 1
     assert "Nothing can go on now" in agentos("resume").out
+
+
+def test_a_task_that_another_worker_has_is_watched_and_then_taken_on(agentos: Agentos, root: Path) -> None:
+    task = agentos("run", "--background", "Invoice Acme Studio 90 EUR for tea").out.strip()
+    with Lease(root / "state" / "leases", task) as lease:
+        threading.Timer(1.0, lambda: lease.__exit__(None, None, None)).start()
+        resumed = agentos("resume", task)
+    assert "another worker is on this task" in resumed.out
+    assert resumed.code == 0
+    assert len(outbox(root)) == 1
 
 
 def test_a_rehearsal_shows_its_card_and_does_nothing(agentos: Agentos, root: Path) -> None:
