@@ -22,7 +22,7 @@ from agentos.tasks.readiness import can_go_on
 from agentos.tasks.run import TaskClosed, TaskRun, stream_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.state import TaskState, fold
-from agentos.tasks.steps import crashed, run_step
+from agentos.tasks.steps import crashed, run_step, unforeseen
 from graphs.choreography import Context, choreograph
 from graphs.intake import STEP as INTAKE
 from graphs.planning import lane_opens, make_plan
@@ -75,6 +75,11 @@ async def _advance(run: TaskRun, by: str) -> str:
         return str(stopped)
     except TaskClosed:
         run.catch_up()
+    except Refused as refused:
+        if refused.code != "client.forgotten":
+            raise
+        fact = TaskFailed(code=refused.code, why=str(refused))
+        await run.record(run.open_event(fact, key=f"task.closed/{run.task}"))
     return ""
 
 
@@ -92,10 +97,15 @@ async def _plan(run: TaskRun) -> bool:
     except (Refused, StorageError):
         raise
     except AgentOSError as error:
-        fact = TaskFailed(code=error.code, why=str(error))
-        await run.record(run.event(fact, key=f"task.closed/{run.task}"))
-        return False
+        return await _never_planned(run, error.code, str(error))
+    except Exception as error:  # a bug of ours: recorded, or every worker after this one would stumble over it again
+        return await _never_planned(run, "plan.crashed", unforeseen(error))
     await _park_unplanned(run)
+    return False
+
+
+async def _never_planned(run: TaskRun, code: str, why: str) -> bool:
+    await run.record(run.event(TaskFailed(code=code, why=why), key=f"task.closed/{run.task}"))
     return False
 
 

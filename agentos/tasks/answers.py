@@ -118,7 +118,7 @@ class Desk:
         return task
 
     def again(self, name: str) -> str:
-        """Take a task that was denied, failed or cancelled up again: a new task from the same intent; returns its id."""
+        """Take up again what was denied, failed or cancelled: a new task from the same intent; returns its id."""
         state = self.task(name)
         if state.status not in ("failed", "cancelled"):
             hint = "agentos resume TASK" if not state.closed else "agentos run TEXT does it once more."

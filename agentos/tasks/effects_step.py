@@ -63,6 +63,10 @@ async def carry_out(run: TaskRun, step: Step, *, authority: str | None = None) -
         authority = "operator"
     struck = _struck(run, step, items)
     left = [item for item in items if item.slot not in struck and receipt_of(run.platform.log, item.key) is None]
+    for item in [item for item in left if _begun(run, item)]:  # found out before anything is asked about the rest
+        if not await perform(run, step, item, authority):
+            return None
+        left.remove(item)
     if authority is None and not await _gate(run, step, left):
         return None
     if run.state.rehearsal:
@@ -71,6 +75,11 @@ async def carry_out(run: TaskRun, step: Step, *, authority: str | None = None) -
         if not await perform(run, step, item, authority):
             return None
     return await _complete(run, step, items, struck)
+
+
+def _begun(run: TaskRun, item: Item) -> bool:
+    effect = run.state.effects.get(item.key)
+    return effect is not None and effect.status in ("started", "in_doubt")
 
 
 # -- the gate
@@ -351,6 +360,7 @@ async def _recover(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
     if await _look(run, item, state):
         return True
     if (isinstance(run.looked, Absent) and item.verb.absence) or item.verb.repeat == "same":
+        await run.claim(lambda _: [])  # a repeat acts, so the stop switch, the lease and the task's end count again
         return await _do(run, step, item)
     why = run.looked.why if isinstance(run.looked, Unknown) else "it can't be told from outside whether it happened"
     await _doubt(run, step, item, state, f"the worker was lost while it ran; {why}")

@@ -74,12 +74,16 @@ async def crashed(run: TaskRun, step_id: str, error: BaseException) -> None:
     if isinstance(error, Refused | StorageError):
         run.refused = error
         return
-    state = run.state.step(step_id)
+    await _failed(run, step_id, run.state.step(step_id), "permanent", "step.crashed", [unforeseen(error)])
+
+
+def unforeseen(error: BaseException) -> str:
+    """An error that nobody expected, with its class and the innermost place: a report of a bug in one line."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" at {trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
-    await _failed(run, step_id, state, "permanent", "step.crashed", [f"{type(error).__name__}{place}: {error}"])
+    return f"{type(error).__name__}{place}: {error}"
 
 
 async def _run_agent(run: TaskRun, step: Step) -> None:
