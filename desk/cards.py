@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from agentos.ids import short
 from agentos.tasks.state import CardState, TaskState
 from desk.reading import earlier_of, payload_of
 from desk.render.card import Part, View, card_lines, command_lines
@@ -63,14 +62,16 @@ def _ask_words(session: Session, card: CardState) -> TaskState | None:
     said = _prompt("Your answer (a number or words), enter for later" if choices else "Your answer, enter for later")
     if not said:
         return None
-    chosen = choices[int(said) - 1] if said.isdecimal() and 0 < int(said) <= len(choices) else said
-    return session.desk.answer(card.id, chosen)
+    return session.desk.answer(card.id, chosen(card, said))
+
+
+def chosen(card: CardState, said: str) -> str:
+    """A choice by the number that stands before it on the card; anything else is an answer in words."""
+    choices = [str(choice) for choice in (card.data["question"] or {}).get("choices") or []]
+    by_number = said.isdecimal() and said not in choices and 0 < int(said) <= len(choices)
+    return choices[int(said) - 1] if by_number else said
 
 
 def _prompt(text: str) -> str:
     said: str = click.prompt(text, default="", show_default=False, prompt_suffix=": ")
     return said.strip()
-
-
-def short_names(cards: list[CardState]) -> str:
-    return ", ".join(short(card.id) for card in cards)

@@ -14,6 +14,9 @@ from desk.session import Session
 @click.argument("text", nargs=-1, required=True)
 @click.option("--no-wait", is_flag=True, help="Record the answer only; `agentos up` or `agentos resume` goes on.")
 def command(session: Session, card: str, text: tuple[str, ...], no_wait: bool) -> int:
-    """Answer CARD's question with TEXT, in words or with one of its choices."""
-    state = session.desk.answer(card, " ".join(text))
+    """Answer CARD's question with TEXT, in words, or with a choice or its number."""
+    from desk.cards import chosen
+
+    _, asked = session.desk.card(card)
+    state = session.desk.answer(card, chosen(asked, " ".join(text).strip()))
     return then_on(session, state, "Answered", wait=not no_wait)

@@ -189,4 +189,4 @@ def command_lines(card: CardState) -> list[str]:
     choices = (card.data["question"] or {}).get("choices") or []
     if card.kind != "question" and choices:
         return [f'agentos answer {name} "{line(choice)}"' for choice in choices]
-    return [f'agentos answer {name} "..."']
+    return [f"agentos answer {name} 1"] if choices else [f'agentos answer {name} "..."']

@@ -164,6 +164,13 @@ def test_a_question_is_answered_in_words(agentos: Agentos) -> None:
     assert (wrong.code, wrong.json["error"]["code"]) == (1, "card.approval")
 
 
+def test_a_choice_may_be_given_by_its_number(agentos: Agentos) -> None:
+    asked = agentos("run", "Invoice Acme Studio and Beta Ltd 900 EUR for a talk").out
+    assert "2  Beta Ltd (beta-ltd)" in asked
+    answered = agentos("answer", card_of(agentos), "2", "--json").json
+    assert answered["cards"][0]["title"] == "Invoice beta-ltd"
+
+
 def test_an_edited_mail_comes_back_as_a_new_card_that_shows_the_change(agentos: Agentos, tmp_path: Path) -> None:
     agentos("run", INVOICE)
     old = card_of(agentos)
