@@ -39,7 +39,7 @@ ABOUT = {
     "task.opened": About("a task begins; written together with its intent", key="task/TASK", sealed="open"),
     "task.planned": About("the goal is understood and the plan stands; from here the plan is this event",
                           key="task.planned/TASK"),
-    "task.parked": About("nothing can go on now; says what it waits for. The process ends"),
+    "task.parked": About("nothing can go on now; says what it waits for, and the call returns"),
     "task.resumed": About("what it waited for has happened, and a worker took it up"),
     "task.completed": About("every step is done and every effect has its receipt", key="task.closed/TASK"),
     "task.failed": About("a step failed for good; what was done is taken back, or listed as standing",

@@ -69,3 +69,14 @@ def test_the_page_names_every_built_in_recipe() -> None:
     page = README.read_text("utf-8")
     for workflow in load_recipes(None).keys() - {"undo"}:
         assert f"`{workflow}`" in page
+
+
+def test_the_list_of_built_in_recipes_says_what_they_hold() -> None:
+    page = files("graphs").joinpath("recipes", "README.md").read_text("utf-8")
+    rows = {row[1]: row for row in re.findall(r"^(\| `([\w-]+)` \| ([\w, ]+) \| ([^|]+) \|.*)$", page, re.MULTILINE)}
+    recipes = load_recipes(None)
+    assert rows.keys() == recipes.keys()
+    for name, recipe in recipes.items():
+        _, _, requires, steps = rows[name]
+        assert tuple(requires.split(", ")) == recipe.requires
+        assert {step.id for step in recipe.steps} <= set(re.findall(r"[a-z]+", steps))
