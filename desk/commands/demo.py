@@ -27,5 +27,5 @@ def command(session: Session, dir: Path | None) -> int:
     init_workspace(folder, demo())
     session.named = folder
     session.say(f"A workspace of a made-up business: {session.root}")
-    session.say(dim("No key and no server is used; the offline writer works from its knowledge/ folder."))
+    session.say(dim("No key, no server: the offline writer works from its knowledge/ folder."))
     return tell(session)
