@@ -196,7 +196,7 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
         return await _recover(run, step, item, state)
     if state is not None and state.status == "in_doubt" and not await _settle_doubt(run, step, item, state):
         return False
-    if state is not None and state.status == "failed" and authority != "unwind":
+    if state is not None and state.status == "failed" and authority != "unwind" and not _retried(run, step, item):
         await fail_step(run, step.id, "effect.failed", [f"{item.proposal.title}: {state.why}"])
         return False
     if state is not None and state.retry_at is not None and run.now() < state.retry_at:
@@ -205,6 +205,13 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
     _check_circuit(run, item)
     await _start(run, step, item, authority)
     return await _do(run, step, item)
+
+
+def _retried(run: TaskRun, step: Step, item: Item) -> bool:
+    """Whether the operator wants an undo that failed for good tried once more."""
+    card = run.state.card_for(step.id, "failure")
+    said = run.state.step(step.id).answers.get("decision")
+    return item.undoes is not None and card is not None and card.status == "answered" and said == "retry"
 
 
 def _hold(run: TaskRun, step: Step, item: Item, authority: str | None) -> None:

@@ -101,3 +101,62 @@ async def test_a_forgotten_clients_task_ends_without_an_error(tmp_path: Path) ->
     bench.platform.store.sealer.keys.destroy("acme-studio")
     state = (await bench.advance(task)).state
     assert state.closed or state.parked
+
+
+async def undoing(bench: Bench, system: FakeSystem) -> str:
+    """An undo that the other side refused for good; returns its task's id."""
+    state = await bench.run()
+    assert state.status == "completed"
+    system.fail("permanent")
+    task = bench.desk.undo(bench.desk.undoable(state.id))
+    (card,) = (await bench.advance(task)).state.open_cards()
+    assert (card.kind, card.title) == ("failure", "Could not undo: Undo")
+    return task
+
+
+async def test_an_undo_that_failed_is_tried_again_when_the_operator_says_so(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path, "one")
+    task = await undoing(bench, system)
+    bench.desk.answer(bench.state(task).open_cards()[0].id, "retry")
+    state = (await bench.advance(task)).state
+    assert state.status == "completed"
+    assert [verb for verb, _ in system.done.values()] == ["act", "unact"]
+
+
+async def test_an_undo_that_fails_twice_asks_twice(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path, "one")
+    task = await undoing(bench, system)
+    system.fail("permanent")
+    bench.desk.answer(bench.state(task).open_cards()[0].id, "retry")
+    state = (await bench.advance(task)).state
+    assert (state.status, len(state.open_cards())) == ("parked", 1)
+
+
+async def test_an_undo_that_is_left_ends_the_task_and_what_was_done_stands(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path, "one")
+    task = await undoing(bench, system)
+    bench.desk.answer(bench.state(task).open_cards()[0].id, "leave")
+    state = (await bench.advance(task)).state
+    assert state.status == "failed"
+    assert [verb for verb, _ in system.done.values()] == ["act"]
+
+
+@pytest.mark.parametrize(("answer", "verbs"), [("retry", ["act", "unact"]), ("leave", ["act"])])
+async def test_an_unwinding_that_fails_asks_and_does_as_told(tmp_path: Path, answer: str, verbs: list[str]) -> None:
+    bench, system = bench_in(tmp_path, "one", "two")
+    task = bench.submit()
+    original = system.do
+
+    def do(verb: str, payload: dict[str, object], key: str) -> object:
+        if payload.get("what") == "two" or (verb == "unact" and not bench.state(task).cards):
+            system.fail("permanent")
+        return original(verb, payload, key)
+
+    setattr(system, "do", do)  # noqa: B010
+    state = (await bench.advance(task)).state
+    (card,) = state.open_cards()
+    assert (state.status, card.kind) == ("parked", "failure")
+    bench.desk.answer(card.id, answer)
+    state = (await bench.advance(task)).state
+    assert state.status == "failed"
+    assert [verb for verb, _ in system.done.values()] == verbs
