@@ -288,8 +288,12 @@ def _started_events(run: TaskRun, step: Step, item: Item, packed: Any, by: str, 
     return [*assigned_events, started]
 
 
-async def _do(run: TaskRun, step: Step, item: Item) -> bool:
-    """Call the outside world with the recorded payload, and record what came of it."""
+async def _do(run: TaskRun, step: Step, item: Item, *, sure: bool = True) -> bool:
+    """Call the outside world with the recorded payload, and record what came of it.
+
+    sure: that no earlier try has acted. Otherwise a failure of this one says nothing about that one: it never counts as
+    "not done".
+    """
     state = run.state.effects[item.key]
     payload = filled(
         unpack(state.data["payload"], run.platform.blobs, item.proposal.subject or run.subject),
@@ -300,10 +304,16 @@ async def _do(run: TaskRun, step: Step, item: Item) -> bool:
         receipt: Receipt = await run.off_loop(item.system.do, item.proposal.verb, payload, item.key)
     except Transient as error:
         circuits.record(account, Outcome(ok=False, retry_after=error.retry_after), run.now())
+        if not sure:
+            why = f"{item.proposal.title} is looked up again then: {error}"
+            raise Until(_retry_at(run, item, state, error), why) from None
         await _failed_for_now(run, step, item, state, error)
     except Permanent as error:
         circuits.record(account, Outcome(ok=True), run.now())
-        await _failed_for_good(run, step, item, state, error.code, str(error))
+        if sure:
+            await _failed_for_good(run, step, item, state, error.code, str(error))
+        else:
+            await _doubt(run, step, item, state, f"the worker was lost while it ran, and a repeat was refused: {error}")
     except InDoubt as error:
         circuits.record(account, Outcome(ok=False), run.now())
         await _doubt(run, step, item, state, str(error))
@@ -321,15 +331,19 @@ async def _failed_for_now(run: TaskRun, step: Step, item: Item, state: EffectSta
     if state.attempt >= MOST_ATTEMPTS:
         why = f"{error} (tried {state.attempt} times)"
         return await _failed_for_good(run, step, item, state, error.code, why)
-    rng = random.Random(f"{item.key}/{state.attempt}")  # noqa: S311
-    wait = backoff(state.attempt, base=BACKOFF_BASE, cap=BACKOFF_CAP, rng=rng, retry_after=error.retry_after)
-    retry_at = run.now() + timedelta(seconds=max(wait, 1))
+    retry_at = _retry_at(run, item, state, error)
     fact = EffectFailed(
         effect=item.key, attempt=state.attempt, kind="transient", code=error.code, why=str(error), retry_at=retry_at
     )
     await run.record(run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}", subject=item.proposal.subject))
     run.waiting[step.id] = Until(retry_at, f"{item.proposal.title} is tried again then: {error}")
     return None
+
+
+def _retry_at(run: TaskRun, item: Item, state: EffectState, error: Transient) -> datetime:
+    rng = random.Random(f"{item.key}/{state.attempt}")  # noqa: S311
+    wait = backoff(state.attempt, base=BACKOFF_BASE, cap=BACKOFF_CAP, rng=rng, retry_after=error.retry_after)
+    return run.now() + timedelta(seconds=max(wait, 1))
 
 
 async def _failed_for_good(run: TaskRun, step: Step, item: Item, state: EffectState, code: str, why: str) -> None:
@@ -366,9 +380,10 @@ async def _recover(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
     """A worker was lost between start and end: look, and repeat only where that is safe."""
     if await _look(run, item, state):
         return True
-    if (isinstance(run.looked, Absent) and item.verb.absence) or item.verb.repeat == "same":
+    absent = isinstance(run.looked, Absent) and item.verb.absence
+    if absent or item.verb.repeat == "same":
         await run.claim(lambda _: [])  # a repeat acts, so the stop switch, the lease and the task's end count again
-        return await _do(run, step, item)
+        return await _do(run, step, item, sure=absent)
     why = run.looked.why if isinstance(run.looked, Unknown) else "it can't be told from outside whether it happened"
     await _doubt(run, step, item, state, f"the worker was lost while it ran; {why}")
     return False
