@@ -33,10 +33,15 @@ def tally(root: Path) -> dict[str, Any]:
 
 
 def events(store: Store) -> dict[str, int]:
-    """How often each kind of event stands; an effect's receipt counts the same whether it was done or found."""
+    """How often each kind of event stands. Of an effect it is the keys that count, not the tries; and its receipt is
+    the same whether it was done or found."""
     found: Counter[str] = Counter()
+    seen = set()
     for record in store.log.read(types=COUNTED):
-        found[label(record).replace("effect.found", "effect.done")] += 1  # type: ignore[arg-type]
+        name = label(record).replace("effect.found", "effect.done")  # type: ignore[arg-type]
+        one = (name, record.data.get("effect", record.seq))
+        found[name] += one not in seen
+        seen.add(one)
     return dict(sorted(found.items()))
 
 
