@@ -53,7 +53,7 @@ class Request(BaseModel):
     language: str = "en"
     slots: dict[str, Any] = {}
     agents: list[Agent]
-    workflows: list[str] = ["produce_and_invoice", "research_brief"]
+    workflows: list[str] = ["produce-and-invoice", "research-brief"]
 
 
 class Step(BaseModel):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agentos.agent import Question
-from agentos.errors import AgentOSError, Conflict, Refused, StorageError
+from agentos.errors import AgentOSError, Conflict, Refused, StorageError, WorkspaceError
 from agentos.events.types import (
     ApprovalExpired,
     StepCompleted,
@@ -22,14 +22,17 @@ from agentos.tasks.readiness import can_go_on
 from agentos.tasks.run import TaskClosed, TaskRun, stream_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.state import TaskState, fold
-from agentos.tasks.steps import crashed, run_step, unforeseen
+from agentos.tasks.steps import crashed, refused_budget, run_step, unforeseen
 from graphs.choreography import Context, choreograph
 from graphs.intake import STEP as INTAKE
 from graphs.planning import lane_opens, make_plan
-from graphs.settlement import park, settle
+from graphs.settlement import failed_steps, park, settle
 
 MOST_PASSES = 60
 """Of one advance: every pass records something, so this is a guard against a fault of ours, not a limit of work."""
+
+
+AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ async def _advance(run: TaskRun, by: str) -> str:
         for _ in range(MOST_PASSES):
             if run.state.closed or await _pass(run):
                 break
+        else:
+            again = (run.now() + AGAIN).isoformat()
+            await park(
+                run, [{"kind": "until", "on": "advance", "until": again, "why": "it keeps changing; tried again then"}]
+            )
     except Stopped as stopped:
         return str(stopped)
     except TaskClosed:
@@ -85,6 +93,8 @@ async def _advance(run: TaskRun, by: str) -> str:
 
 async def _plan(run: TaskRun) -> bool:
     """True once the plan is recorded; otherwise the task is parked or failed, and says why."""
+    if (given_up := _given_up(run)) is not None:
+        return await _never_planned(run, "task.given_up", given_up)
     try:
         if await make_plan(run):
             return True
@@ -96,12 +106,26 @@ async def _plan(run: TaskRun) -> bool:
         run.waiting[INTAKE] = until
     except (Refused, StorageError):
         raise
+    except (
+        WorkspaceError
+    ) as error:  # a file of hers is wrong, half-edited perhaps: that is mended, not a reason to fail
+        reasons = [{"code": error.code, "text": str(error), "about": error.where}]
+        title = f"A file has to be mended first: {error.where or error.message}"
+        await cards.request(run, INTAKE, kind="failure", title=title, reasons=reasons, choices=("retry", "cancel"))
     except AgentOSError as error:
         return await _never_planned(run, error.code, str(error))
     except Exception as error:  # a bug of ours: recorded, or every worker after this one would stumble over it again
         return await _never_planned(run, "plan.crashed", unforeseen(error))
     await _park_unplanned(run)
     return False
+
+
+def _given_up(run: TaskRun) -> str | None:
+    """Why nothing is to be planned any more: the operator refused the budget for it, or gave it up."""
+    if (refused := refused_budget(run, INTAKE)) is not None:
+        return refused
+    card = run.state.card_for(INTAKE, "failure")
+    return "the operator gave it up" if card is not None and card.answer == "cancel" else None
 
 
 async def _never_planned(run: TaskRun, code: str, why: str) -> bool:
@@ -141,16 +165,21 @@ async def _pass(run: TaskRun) -> bool:
         await crashed(run, id, error)
 
     parallel = int((run.state.estimate or {}).get("parallel") or 4)
-    await choreograph(run.plan, Context(execute, on_crash), parallel=parallel)
-    if run.refused is not None:
-        if isinstance(run.refused, Conflict) or run.refused.code == "effect.stale":
-            run.catch_up()
-            return False
-        raise run.refused
-    run.catch_up()
-    if await settle(run):
-        return True
-    return run.state.seq == before
+    try:
+        if not failed_steps(run):  # nothing more is begun while what was done is taken back
+            await choreograph(run.plan, Context(execute, on_crash), parallel=parallel)
+            if run.refused is not None:
+                raise run.refused
+        run.catch_up()
+        return await settle(run) or run.state.seq == before
+    except Conflict:
+        run.catch_up()
+        return False
+    except Refused as refused:
+        if refused.code != "effect.stale":
+            raise
+        run.catch_up()
+        return False
 
 
 def _uses_model(run: TaskRun, step: Step) -> bool:

@@ -98,6 +98,7 @@ async def model(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     except (Semantic, ModelAnswerError, ModelTransient, ModelPermanent):
         return {"understanding": found}  # it was only a guess: the planner or the operator is asked next
     if guess.workflow in names:
+        run.guessed = True
         slots = dict(found.slots)
         if guess.topic and guess.topic.casefold() in context.text.casefold():
             slots.setdefault("topic", guess.topic)
@@ -175,6 +176,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe]) -> Understanding:
     given = undo_request(run)
     if given is not None:
         return given
+    run.guessed = False
     context = Context(run, text, recipes)
     result = await _COMPILED[0].ainvoke({"understanding": Understanding(goal="")}, context=context)
     found: Understanding = result["understanding"]
@@ -195,11 +197,20 @@ def intent_text(run: TaskRun) -> str:
     return str(data["text"] or "")
 
 
+def common_subject(run: TaskRun, keys: list[str]) -> str | None:
+    """The one client whom all these effects are about."""
+    found = [run.platform.log.by_key(f"effect.started/{key}/1") for key in keys]
+    subjects = {record.subject for record in found if record is not None}
+    return subjects.pop() if len(subjects) == 1 else None
+
+
 def undo_request(run: TaskRun) -> Understanding | None:
     """A task that the operator's `undo` opened names the effects in its intent, as data rather than words."""
     if run.state.trigger != "undo":
         return None
     keys = intent_text(run).splitlines()
     found = [run.platform.log.by_key(f"effect.started/{key}/1") for key in keys]
-    what = ", ".join(record.data["title"] for record in found if record is not None and not record.forgotten)
+    titles = [record.data["title"] for record in found if record is not None and not record.forgotten]
+    # Titles name clients: they stand under that client's key, and nowhere when there are several.
+    what = ", ".join(titles) if common_subject(run, keys) is not None else f"{len(keys)} effects"
     return Understanding(goal=f"Undo: {what}", workflow=None, slots={"effects": keys, "what": what}, language="en")

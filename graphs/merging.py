@@ -55,4 +55,8 @@ def merged_outcome(run: TaskRun) -> dict[str, Any]:
         except Contradiction as error:
             error.field = name
             raise
+        except (TypeError, ValueError) as error:  # values that the rule can't put in order
+            contradiction = Contradiction(str(error))
+            contradiction.field = name
+            raise contradiction from error
     return result

@@ -19,7 +19,7 @@ from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.steps import run_step, tier_of
-from graphs.intake import HIDDEN, intake, intent_text
+from graphs.intake import HIDDEN, common_subject, intake, intent_text
 from graphs.recipes import Recipe, check_inputs, load_recipes, to_plan
 
 TIGHT = timedelta(hours=2)
@@ -42,13 +42,29 @@ async def make_plan(run: TaskRun) -> bool:
     if plan is None:
         return False
     fact = TaskPlanned(
-        understanding=found.model_dump(mode="json") | {"text": intent_text(run)},
+        understanding=_sensible(run, found) | {"text": intent_text(run), "guessed": run.guessed},
         plan=plan.model_dump(mode="json"),
         estimate=estimate(run, plan, found),
     )
-    subject = found.slots.get("client") or run.subject
+    subject = found.slots.get("client") or _planned_client(run, plan) or run.subject
+    if run.state.trigger == "undo":
+        subject = common_subject(run, found.slots["effects"])
     await run.claim(lambda _: [run.event(fact, key=f"task.planned/{run.task}", subject=subject)])
     return True
+
+
+def _sensible(run: TaskRun, found: Understanding) -> dict[str, Any]:
+    """The understanding as JSON; a confidential client makes it confidential, however the client came to be known."""
+    client = run.platform.workspace.clients.get(str(found.slots.get("client")))
+    confidential = found.sensitivity == "confidential" or (client is not None and client.confidential)
+    return found.model_dump(mode="json", warnings=False) | {"sensitivity": "confidential" if confidential else "normal"}
+
+
+def _planned_client(run: TaskRun, plan: Plan) -> str | None:
+    """The client that a plan of the planner's names in its inputs: her key seals the task."""
+    named = {v for step in plan.steps for v in step.inputs.values() if isinstance(v, str)}
+    known = sorted(named & run.platform.workspace.clients.keys())
+    return known[0] if known else None
 
 
 # -- goals without a recipe

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -24,7 +24,7 @@ class Recipe(BaseModel):
     workflow: str
     title: str
     requires: tuple[str, ...] = ()
-    merge: dict[str, str] = {}
+    merge: dict[str, Literal["union", "min", "max", "agree"]] = {}
     steps: tuple[Step, ...]
 
 
@@ -71,7 +71,7 @@ def to_plan(recipe: Recipe, slots: Mapping[str, Any], agents: Mapping[str, Agent
             step = step.model_copy(update={"agent_version": agents[step.agent].manifest.version})
         steps.append(step)
     try:
-        plan = Plan(workflow=recipe.workflow, title=_title(recipe, slots), steps=tuple(steps), merge=recipe.merge)
+        plan = Plan(workflow=recipe.workflow, title=_title(recipe, slots), steps=tuple(steps), merge=dict(recipe.merge))
     except ValidationError as error:
         raise WorkspaceError(error.errors()[0]["msg"], where=recipe.workflow) from None
     check_inputs(plan, agents)
@@ -93,8 +93,8 @@ def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
             fields = agents[step.agent].Request.model_fields
             if unknown := set(step.inputs) - set(fields):
                 raise WorkspaceError(
-                    f"step {step.id!r}: agent {step.agent!r} does not take {sorted(unknown)}",
-                    where=plan.workflow, hint=f"It takes {sorted(fields)}.",
+                    f"step {step.id!r}: agent {step.agent!r} does not take {sorted(unknown)}.",
+                    where=f"recipe {plan.workflow}", hint=f"It takes {sorted(fields)}.",
                 )  # fmt: skip
             needed = {name for name, field in fields.items() if field.is_required()}
             if absent := needed - set(step.inputs):

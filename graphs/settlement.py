@@ -8,25 +8,30 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from agentos.effects.port import Found
 from agentos.errors import Permanent
 from agentos.events.record import NewEvent
 from agentos.events.types import ApprovalRequested, ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
 from agentos.events.witness import witness_of
 from agentos.ids import uuid7
 from agentos.tasks.cards import request, spent
-from agentos.tasks.effects_step import perform
-from agentos.tasks.items import is_undone, receipt_of, started_of, undo_item
+from agentos.tasks.doubt import look
+from agentos.tasks.items import is_undone, receipt_of, undo_item
+from agentos.tasks.numbers import voided_numbers
+from agentos.tasks.performing import left_standing, perform
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
+from agentos.tasks.state import EffectState
 from graphs.merging import Contradiction, merged_outcome
 
 UNWIND = Step(id="unwind", kind="effects")
+MOST_TRIES = 3
 
 
 async def settle(run: TaskRun) -> bool:
     """Close, or record why the task is parked. True when this worker has nothing more to do."""
-    failed = [id for id, step in run.state.steps.items() if step.status == "failed" and not _asks(run, id)]
+    failed = failed_steps(run)
     if failed:
         return await _unwind(run, failed[0])
     if all(run.state.step(step.id).status == "completed" for step in run.plan.steps):
@@ -36,6 +41,11 @@ async def settle(run: TaskRun) -> bool:
         return False
     await park(run, why)
     return True
+
+
+def failed_steps(run: TaskRun) -> list[str]:
+    """Steps that failed for good, and about which no card asks."""
+    return [id for id, step in run.state.steps.items() if step.status == "failed" and not _asks(run, id)]
 
 
 async def park(run: TaskRun, why: list[dict[str, Any]]) -> None:
@@ -71,10 +81,9 @@ async def _complete(run: TaskRun) -> bool:
         outcome = {} if run.ignore_merge else merged_outcome(run)
     except Contradiction as error:
         return await _contradicted(run, error)
-    missing = [e.data["title"] for e in run.state.effects.values() if not run.state.rehearsal and not e.is_done]
+    missing = [e.data["title"] for e in run.state.effects.values() if e.status in ("started", "in_doubt", "waiting")]
     if missing:  # "done" without a receipt is not done
-        run.state.failing = f"no receipt for {missing[0]}"
-        return await _unwind(run, run.plan.steps[-1].id)
+        return await _unwind(run, run.plan.steps[-1].id, f"no receipt for {missing[0]}")
     actual = _actual(run) | {"outcome": outcome}
     fact = TaskCompleted(summary=_summary(run), actual=actual)
     await run.record(run.event(fact, key=f"task.closed/{run.task}"))
@@ -91,9 +100,12 @@ def note_head(run: TaskRun) -> None:
 async def _contradicted(run: TaskRun, error: Contradiction) -> bool:
     """Parallel steps disagree: the operator decides, never who wrote last."""
     last = run.plan.steps[-1].id
-    if run.state.step(last).answers.get("decision") == "accept":
+    answer = run.state.step(last).answers.get("decision")
+    if answer == "accept":
         run.ignore_merge = True
         return await _complete(run)
+    if answer == "cancel":
+        return await _unwind(run, last, f"given up: {error} for {error.field}")
     title = f"Parallel steps contradict each other on {error.field}"
     reasons = [{"code": "merge.contradiction", "text": str(error)}]
     await request(run, last, kind="failure", title=title, reasons=reasons, choices=("accept", "cancel"))
@@ -126,30 +138,22 @@ def _actual(run: TaskRun) -> dict[str, Any]:
 # -- the bad end
 
 
-async def _unwind(run: TaskRun, failed: str) -> bool:
+async def _unwind(run: TaskRun, failed: str, because: str = "") -> bool:
     """Take back, newest first, what was done; then close the task as failed, saying what was taken back and what
     stands."""
     step = run.state.step(failed)
-    why = run.state.failing or "; ".join(step.reasons) or step.code or "it failed"
+    why = because or "; ".join(step.reasons) or step.code or "it failed"
     unwound: list[str] = []
     stands: list[str] = []
-    left = _answer(run) == "leave"
     for effect in sorted(run.state.effects.values(), key=lambda e: e.seq, reverse=True):
-        if effect.data.get("undoes"):
+        title = effect.data["title"]
+        if effect.data["undoes"] or not await _happened(run, effect, stands):
             continue
-        if receipt_of(run.platform.log, effect.key) is None:
-            if effect.status in ("started", "in_doubt"):
-                stands.append(f"{effect.data['title']} (in doubt)")
-            continue
-        if is_undone(run.platform.log, effect.key):
-            unwound.append(effect.data["title"])
-        elif left or not await _undo(run, effect.key):
-            if not left and _busy(run):
-                await park(run, _waiting(run))
-                return True
-            stands.append(effect.data["title"])
-        else:
-            unwound.append(effect.data["title"])
+        taken_back = await _taken_back(run, effect.key)
+        if taken_back is None:
+            await park(run, _waiting(run))
+            return True
+        (unwound if taken_back else stands).append(title)
     events = [
         run.event(TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands), key=f"task.closed/{run.task}")
     ]
@@ -159,6 +163,8 @@ async def _unwind(run: TaskRun, failed: str) -> bool:
         )
     if step.code != "approval.denied":  # who denied it knows
         events.append(_notice(run, step.code, why, unwound, stands))
+    unused = [effect for effect in run.state.effects.values() if effect.status in ("waiting", "failed")]
+    events += voided_numbers(run.platform.log, run.task, unused, step.code or "task.failed")
     await run.record(*events)
     note_head(run)
     return True
@@ -182,22 +188,40 @@ def _notice(run: TaskRun, code: str, why: str, unwound: list[str], stands: list[
     return run.event(fact, key=f"approval.requested/{run.task}/notice")
 
 
-async def _undo(run: TaskRun, key: str) -> bool:
-    """True when undone; False when nothing can undo it, or it has to wait (`_busy`)."""
-    if started_of(run.platform.log, key) is None or _busy(run):
+async def _happened(run: TaskRun, effect: EffectState, stands: list[str]) -> bool:
+    """Whether there is something to take back. What had begun and has no end is looked up first."""
+    if receipt_of(run.platform.log, effect.key) is not None:
+        return True
+    if effect.status not in ("started", "in_doubt"):
         return False
+    if isinstance(await look(run, effect), Found):
+        return True
+    stands.append(f"{effect.data['title']} (in doubt)")
+    return False
+
+
+async def _taken_back(run: TaskRun, key: str) -> bool | None:
+    """True when undone; False when nothing can undo it, or the operator leaves it; None while it has to wait."""
+    if is_undone(run.platform.log, key):
+        return True
+    if _busy(run):
+        return None
     try:
-        return await perform(run, UNWIND, undo_item(run, key), "unwind")
+        item = undo_item(run, key)
+        for _ in range(MOST_TRIES):  # a second one after it was found that a lost worker had not done it
+            if left_standing(run, item):
+                return False
+            if await perform(run, UNWIND, item, "unwind"):
+                return True
+            if _busy(run):
+                return None
     except Permanent:
         return False
     except Until as until:
         run.waiting[UNWIND.id] = until
-        return False
+        return None
+    return False
 
 
 def _busy(run: TaskRun) -> bool:
     return UNWIND.id in run.waiting or any(card.step == UNWIND.id for card in run.state.open_cards())
-
-
-def _answer(run: TaskRun) -> str | None:
-    return run.state.step(UNWIND.id).answers.get("decision") if UNWIND.id in run.state.steps else None

@@ -271,6 +271,8 @@ class EffectStarted(Fact):
     """The idempotency key."""
     attempt: int
     step: str
+    source: str = ""
+    """The step that proposed it; empty for an undo."""
     slot: str
     system: str
     account: str

@@ -33,8 +33,9 @@ from agentos.events.types import (
 from agentos.ids import uuid7
 from agentos.platform import Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
+from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.run import stream_of
-from agentos.tasks.state import CardState, TaskState, fold
+from agentos.tasks.state import CardState, TaskState, downstream, fold
 
 LARGE_TEXT = 32_768
 """Bytes of raw input above which it is kept as a blob."""
@@ -235,6 +236,11 @@ class Desk:
             self._still_open(current)
             if step not in task.steps or task.steps[step].status != "completed":
                 raise Refused(f"There is no result of {step!r} to edit.", hint="agentos show", code="card.no_such_step")
+            resting = set(downstream(task.plan or {"steps": []}, step))
+            if out := [
+                e.data["title"] for e in task.effects.values() if e.data["source"] in resting and not e.undone_by
+            ]:
+                raise Refused(f"Too late: {out[0]} has begun.", hint="agentos undo takes it back.", code="card.started")
             return ApprovalEdited(card=current.id, step=step, patch=patch, via=self.via)
 
         return self._answer(state, card, on, "approval.edited")
@@ -249,13 +255,17 @@ class Desk:
                 return ()
             if current.closed:
                 raise Refused(f"The task is {current.status} already.", hint="agentos undo TASK", code="task.closed")
+            if unsure := [e.data["title"] for e in current.effects.values() if e.status == "in_doubt"]:
+                hint = "Answer its card first: agentos desk"
+                raise Refused(f"It is not known whether {unsure[0]} happened.", hint=hint, code="task.doubt")
             if busy := [e.data["title"] for e in current.effects.values() if e.status == "started"]:
-                raise Refused(f"{busy[0]} is being done right now.", hint="Try again in a moment.", code="task.busy")
+                raise Refused(f"{busy[0]} is being done right now.", hint="agentos resume finds out.", code="task.busy")
             events = [self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")]
             for card in current.open_cards():
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
-            return events
+            unused = [effect for effect in current.effects.values() if not effect.is_done]
+            return [*events, *voided_numbers(reader, state.id, unused, "the task was cancelled")]
 
         self.store.log.append(on)
         return self.load(state.id)

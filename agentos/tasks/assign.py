@@ -23,7 +23,7 @@ def assigned_values(run: TaskRun, item: Item, reader: Reader) -> tuple[dict[str,
             numbers.append(number)
             values[name] = number.text
         elif kind == "receipt":
-            values[name] = _from_receipt(run, rest)
+            values[name] = _from_receipt(run, item, rest)
         else:
             raise Permanent(f"{item.proposal.title}: unknown placeholder source {source!r}.", code="effect.placeholder")
     return values, numbers
@@ -50,11 +50,13 @@ def _next_number(run: TaskRun, series: str, item: Item, reader: Reader) -> Numbe
     )
 
 
-def _from_receipt(run: TaskRun, path: str) -> str:
-    """ "invoice.number" -> field `number` of the receipt of this task's effect in slot `invoice`."""
+def _from_receipt(run: TaskRun, item: Item, path: str) -> str:
+    """ "invoice.number" -> field `number` of the receipt of the effect that the same step proposed in slot
+    `invoice`."""
     slot, _, name = path.partition(".")
     for effect in run.state.effects.values():
-        if effect.data["slot"] == slot and effect.is_done and effect.undone_by is None and effect.receipt is not None:
+        data = effect.data
+        if (data["source"], data["slot"]) == (item.source, slot) and effect.is_done and effect.receipt is not None:
             value = effect.receipt["ref"] if name == "ref" else effect.receipt["data"].get(name)
             if value is not None:
                 return str(value)

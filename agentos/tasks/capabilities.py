@@ -100,9 +100,10 @@ async def business_get(run: TaskRun) -> dict[str, Any]:
 
 
 async def site_slugs(run: TaskRun) -> list[str]:
+    """Slugs that are taken, by posts and by drafts of the operator's that are not committed yet."""
     system = run.platform.systems["site"]
     found = await asyncio.to_thread(lambda: list(system.observe()))
-    return sorted({str(seen.data.get("slug") or seen.ref) for seen in found if seen.kind == "post"})
+    return sorted({str(seen.data.get("slug") or seen.ref) for seen in found if seen.kind in ("post", "draft")})
 
 
 async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from agentos.agent import Question
+from agentos.events.record import NewEvent
 from agentos.events.types import ApprovalRequested, ApprovalSuperseded
 from agentos.ids import uuid7
 from agentos.tasks.run import TaskRun
@@ -31,17 +32,20 @@ async def request(
     choices: Sequence[str] = (),
     body: dict[str, Any] | None = None,
     expires_at: datetime | None = None,
+    after: Sequence[NewEvent] = (),
 ) -> str:
     """Request an approval, once: an open card that says the same stands; one that says something else is superseded.
 
-    Returns the card's id.
+    `after` are events recorded just before it, in the same append. Returns the card's id.
     """
     asked = question or ({"slot": "decision", "text": title, "choices": list(choices)} if choices else None)
-    content = digest_of([kind, step, title, list(reasons), [e["digest"] for e in effects], asked])
-    events = []
+    content = digest_of([kind, step, title, list(reasons), [e["digest"] for e in effects], asked, body or {}])
+    events = list(after)
     for card in run.state.open_cards():
         if card.step == step:
             if card.data["body"].get("content") == content:
+                if after:
+                    await run.record(*after)
                 return card.id
             why = "what it asked for has changed"
             superseded = ApprovalSuperseded(card=card.id, why=why)

@@ -48,7 +48,7 @@ def effect_context(run: TaskRun, reader: Reader, item: Item, granted: tuple[Reas
         recipient_matches_client=_same_address(action.to, client.email if client else None),
         day_sums=tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items())),
         look_alikes=tuple(_look_alike(record, gross) for record, gross in earlier),
-        first_of_kind=reader.by_key(f"first/{action.kind}") is None,
+        first_of_kind=_first_of_kind(run, reader, action),
     )
 
 
@@ -66,6 +66,7 @@ def effect_action(run: TaskRun, item: Item) -> EffectAction:
         reversible=item.verb.reversible,
         influenced_by=_influence(run, item),
         forced_reasons=item.reasons,
+        confidence=item.confidence,
         follows=item.follows,
         rehearsal=False,
         undo=item.undoes is not None,
@@ -144,6 +145,15 @@ def _earlier(run: TaskRun, reader: Reader, action: EffectAction) -> Iterable[tup
             continue
         if not is_undone(reader, data["effect"]):
             yield record, Amounts.model_validate(data["amounts"]).gross
+
+
+def _first_of_kind(run: TaskRun, reader: Reader, action: EffectAction) -> bool:
+    """Looked up only where a rule asks for it: it reads back to the first one."""
+    rule = run.platform.policy.rule(action.system, action.verb)
+    if rule is None or not rule.ask_first_time:
+        return False
+    done = (r for r in reader.read(types=("effect.started",)) if not r.forgotten and r.data["effect"] != action.key)
+    return not any((r.data["system"], r.data["verb"]) == (action.system, action.verb) for r in done)
 
 
 def _look_alike(record: Record, gross: Money) -> LookAlike:

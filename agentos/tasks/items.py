@@ -31,6 +31,9 @@ class Item:
     influenced_by: frozenset[str] = field(default_factory=frozenset)
     follows: frozenset[str] = field(default_factory=frozenset)
     """Kinds ("invoice.issue") of the effects of this step that must be done before it."""
+    source: str = ""
+    after: tuple[str, ...] = ()
+    confidence: float | None = None
 
     @property
     def verb(self) -> Verb:
@@ -38,24 +41,36 @@ class Item:
 
 
 def items_of(run: TaskRun, step: Step) -> list[Item]:
-    """The items of a step: from the proposals of the steps it names, or the undoing of effects it names."""
-    if "undo" in step.inputs:
-        keys = run.known()["slots"].get("effects") if step.inputs["undo"] == "$slots.effects" else step.inputs["undo"]
-        return [undo_item(run, key) for key in keys or []]
-    found = []
+    """The items of a step, in order, from the proposals of the steps it names."""
+    found: list[tuple[str, Proposal]] = []
     for source in step.inputs.get("from", ()):
         output = run.output(source) or {}
-        labels = run.state.step(source).labels
-        reasons = (*output.get("reasons", ()), *_flagged(run, source))
-        for raw in output.get("proposals", ()):
-            proposal = Proposal.model_validate(raw)
-            found.append(_item(run, proposal, reasons, frozenset(labels.get("influenced_by", ()))))
-    return ordered(found)
+        found += [(source, Proposal.model_validate(raw)) for raw in output.get("proposals", ())]
+    slots = [proposal.slot for _, proposal in found]
+    doubled = {slot for slot in slots if slots.count(slot) > 1}
+    items = ordered([_item(run, source, proposal, doubled) for source, proposal in found])
+    if len({item.key for item in items}) < len(items):
+        raise Permanent("Two proposals of this task would be one effect.", code="effect.one_key")
+    return items
+
+
+def undo_items(run: TaskRun, step: Step) -> tuple[list[Item], list[str]]:
+    """The items that undo what an undo step names, and sentences on what nothing can undo any more."""
+    keys = run.known()["slots"].get("effects") if step.inputs["undo"] == "$slots.effects" else step.inputs["undo"]
+    items, stands = [], []
+    for key in keys or []:
+        try:
+            items.append(undo_item(run, key))
+        except Permanent as error:
+            stands.append(str(error))
+    return items, stands
 
 
 def _flagged(run: TaskRun, source: str) -> list[str]:
     """What a checker found in work that the operator let stand: it must stand on the card, too."""
     found = []
+    if (run.state.understanding or {}).get("guessed"):
+        found.append(f"A model, not you, read “{run.plan.workflow}” into the request.")
     for step in run.plan.steps:
         output = run.output(step.id)
         if step.id != source and source in run.plan.downstream(step.id) and isinstance(output, dict):
@@ -64,13 +79,29 @@ def _flagged(run: TaskRun, source: str) -> list[str]:
     return found
 
 
-def _item(run: TaskRun, proposal: Proposal, reasons: tuple[str, ...], influenced_by: frozenset[str]) -> Item:
+def _item(run: TaskRun, source: str, proposal: Proposal, doubled: set[str]) -> Item:
+    """Two steps may name a slot alike: the key holds the source, and the slot too where it must."""
+
+    def named(slot: str) -> str:
+        return f"{source}.{slot}" if slot in doubled else slot
+
     system = system_of(run, proposal.system)
     if proposal.verb not in system.verbs:
         raise Permanent(f"{proposal.system} has no verb {proposal.verb!r}.", code="effect.unknown_verb")
-    slot = proposal.slot[1:] if proposal.slot.startswith("/") else f"{run.task}/{proposal.slot}"
-    key = free_key(run.platform.log, system.account, proposal.verb, slot)
-    return Item(proposal, system, key, approved_digest(proposal, system), proposal.slot, reasons, None, influenced_by)
+    slot = proposal.slot[1:] if proposal.slot.startswith("/") else f"{run.task}/{source}/{proposal.slot}"
+    output, labels = run.output(source) or {}, run.state.step(source).labels
+    return Item(
+        proposal,
+        system,
+        free_key(run.platform.log, system.account, proposal.verb, slot),
+        approved_digest(proposal, system),
+        named(proposal.slot),
+        reasons=(*output.get("reasons", ()), *_flagged(run, source)),
+        influenced_by=frozenset(labels.get("influenced_by", ())),
+        source=source,
+        after=tuple(named(slot) for slot in proposal.after),
+        confidence=run.state.step(source).confidence,
+    )
 
 
 def system_of(run: TaskRun, name: str) -> System:
@@ -87,10 +118,12 @@ def approved_digest(proposal: Proposal, system: System) -> str:
 
 
 def free_key(reader: Reader, account: str, verb: str, slot: str) -> str:
-    """The key of this slot's present generation: doing it again after an undo takes the next one."""
+    """The key of this slot's present generation: doing it again takes the next one, after an undo and after a doubt
+    that
+    the operator ended with "it did not happen" (the outside may have kept the old key)."""
     for generation in range(1, MOST_GENERATIONS):
         key = effect_key(account, verb, slot, generation)
-        if not is_undone(reader, key):
+        if not is_undone(reader, key) and reader.by_key(f"effect.refuted/{key}") is None:
             return key
     raise Permanent(f"{slot} was undone {MOST_GENERATIONS} times.", code="effect.generations")
 
@@ -127,7 +160,10 @@ def undo_item(run: TaskRun, key: str) -> Item:
     data = started.data
     system = system_of(run, data["system"])
     payload = filled(unpack(data["payload"], run.platform.blobs, started.subject), data["assigned"], data["fill"])
-    proposal = system.undo(data["verb"], payload, receipt)
+    try:
+        proposal = system.undo(data["verb"], payload, receipt)
+    except (KeyError, TypeError, ValueError) as error:  # a receipt by hand lacks what a system would have said
+        raise Permanent(f"{data['title']}: its receipt does not say enough ({error}).", code="undo.receipt") from None
     if proposal is None:
         sentence = system.verbs[data["verb"]].undo
         raise Permanent(f"{data['title']}: can't be undone. {sentence}", code="undo.final")
@@ -141,11 +177,11 @@ def ordered(items: list[Item]) -> list[Item]:
     left, done, result = list(items), dict[str, frozenset[str]](), list[Item]()
     slots = {item.slot for item in items}
     while left:
-        ready = next((i for i in left if set(i.proposal.after) & slots <= done.keys()), None)
+        ready = next((i for i in left if set(i.after) & slots <= done.keys()), None)
         if ready is None:
             raise Permanent("The proposals wait for each other.", code="effect.cycle")
         left.remove(ready)
-        follows = frozenset().union(*(done[slot] for slot in ready.proposal.after if slot in done))
+        follows = frozenset().union(*(done[slot] for slot in ready.after if slot in done))
         done[ready.slot] = follows | {f"{ready.proposal.system}.{ready.proposal.verb}"}
         result.append(replace(ready, follows=follows))
     return result

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from agentos.effects.port import Absent, Found, Unknown
 from agentos.errors import Conflict, Refused, StorageError
 from agentos.events.log import Decision, Reader
 from agentos.events.record import NewEvent
@@ -48,8 +47,8 @@ class TaskRun:
         self.ignore_merge = False
         self.refused: Refused | StorageError | None = None
         """What ends this pass: not a step's failure, but a reason why no step may or can go on."""
-        self.looked: Found | Absent | Unknown = Unknown()
-        """What the last look at the outside world said."""
+        self.guessed = False
+        """Whether a model, not a rule, chose the workflow."""
         self._plan: Plan | None = None
         self._outputs: dict[tuple[str, int], Any] = {}
 
@@ -62,6 +61,10 @@ class TaskRun:
         if self._plan is None:
             self._plan = Plan.model_validate(self.state.plan)
         return self._plan
+
+    @property
+    def plan_is_a_models(self) -> bool:
+        return (self.state.plan or {}).get("workflow") == "planned"
 
     def event(
         self, fact: Fact, *, key: str | None = None, actor: str = "system", subject: str | None = None

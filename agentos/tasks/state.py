@@ -55,6 +55,7 @@ class CardState:
     """effect key -> digest"""
     decided_at: datetime | None = None
     why: str = ""
+    answer: str = ""
 
     @property
     def expires_at(self) -> datetime | None:
@@ -72,8 +73,11 @@ class EffectState:
     attempt: int = 1
     receipt: Json | None = None
     why: str = ""
+    code: str = ""
     retry_at: datetime | None = None
     undone_by: str | None = None
+    elsewhere: bool = False
+    """Another task began it, and that task still goes on."""
 
     @property
     def is_done(self) -> bool:
@@ -125,6 +129,11 @@ class TaskState:
         found = [card for card in self.cards.values() if card.step == step and card.kind == kind]
         return found[-1] if found else None
 
+    def card_about(self, kind: str, effect: str) -> CardState | None:
+        """The newest card of this kind about this effect."""
+        found = [c for c in self.cards.values() if c.kind == kind and c.data["body"].get("effect") == effect]
+        return found[-1] if found else None
+
 
 def fold(id: str, records: list[Record] | Any) -> TaskState:
     state = TaskState(id)
@@ -135,6 +144,7 @@ def fold(id: str, records: list[Record] | Any) -> TaskState:
 
 def apply(state: TaskState, record: Record) -> None:
     """Apply one event of the task's stream. Unknown types only move the cursor: an older program reads a newer log."""
+    state.subject = record.subject or state.subject
     handler = _HANDLERS.get(record.type)
     if handler is not None and not record.forgotten:
         handler(state, record, record.data)
@@ -145,12 +155,10 @@ def _opened(state: TaskState, record: Record, data: Json) -> None:
     state.intent, state.trigger, state.rehearsal = data["intent"], data["trigger"], data["rehearsal"]
     state.by, state.budget = _time(data["by"]), data["budget"]
     state.opened_at = record.at
-    state.subject = record.subject
 
 
 def _planned(state: TaskState, record: Record, data: Json) -> None:
     state.understanding, state.plan, state.estimate = data["understanding"], data["plan"], data["estimate"]
-    state.subject = record.subject or state.subject
     state.status, state.parked = "planned", []
 
 
@@ -209,13 +217,13 @@ def _step_failed(state: TaskState, record: Record, data: Json) -> None:
 
 def _send_back(state: TaskState, to: str, reasons: list[str]) -> None:
     """The step `to` and everything that rests on it begin a new round; `to` is told why."""
-    for id in _downstream(state.plan or {"steps": []}, to):
+    for id in downstream(state.plan or {"steps": []}, to):
         old = state.step(id)
         state.steps[id] = StepState(round=old.round + 1, answers=old.answers, patch=old.patch)
     state.step(to).feedback = reasons
 
 
-def _downstream(plan: Json, id: str) -> list[str]:
+def downstream(plan: Json, id: str) -> list[str]:
     found = [id]
     for step in plan["steps"]:
         if set(step["needs"]) & set(found):
@@ -274,6 +282,7 @@ def _answered(state: TaskState, record: Record, data: Json) -> None:
     _decided("answered")(state, record, data)
     card = state.cards.get(data["card"])
     if card is not None:
+        card.answer = data["answer"]
         state.step(card.step).answers[data["slot"]] = data["answer"]
         if card.kind == "failure":
             _take_up_failed(state, card, data["answer"])
@@ -287,7 +296,7 @@ def _take_up_failed(state: TaskState, card: CardState, answer: str) -> None:
 
 def _edited(state: TaskState, record: Record, data: Json) -> None:
     _decided("edited")(state, record, data)
-    for id in _downstream(state.plan or {"steps": []}, data["step"])[1:]:
+    for id in downstream(state.plan or {"steps": []}, data["step"])[1:]:
         old = state.step(id)
         state.steps[id] = StepState(round=old.round + 1, answers=old.answers, patch=old.patch)
     state.step(data["step"]).patch |= data["patch"]
@@ -298,6 +307,7 @@ def _effect_started(state: TaskState, record: Record, data: Json) -> None:
     effect = EffectState(data["effect"], data, record.seq, attempt=data["attempt"])
     if known is not None:
         known.status, known.attempt, known.retry_at = "started", data["attempt"], None
+        known.data, known.seq = data, record.seq
     else:
         state.effects[data["effect"]] = effect
 
@@ -316,7 +326,7 @@ def _effect_failed(state: TaskState, record: Record, data: Json) -> None:
     effect = state.effects.get(data["effect"])
     if effect is not None:
         effect.status = "waiting" if data["kind"] == "transient" else "failed"
-        effect.why, effect.retry_at = data["why"], _time(data["retry_at"])
+        effect.why, effect.code, effect.retry_at = data["why"], data["code"], _time(data["retry_at"])
 
 
 def _effect_in_doubt(state: TaskState, record: Record, data: Json) -> None:

@@ -38,6 +38,9 @@ async def run_step(run: TaskRun, step: Step) -> str:
     state = run.state.step(step.id)
     if state.status in ("completed", "failed") or not ready(run, step, state):
         return state.status
+    if (refused := refused_budget(run, step.id)) is not None:
+        await _failed(run, step.id, state, "permanent", "approval.denied", [refused])
+        return run.state.step(step.id).status
     try:
         if step.kind == "effects":
             from agentos.tasks.effects_step import carry_out
@@ -58,6 +61,16 @@ async def run_step(run: TaskRun, step: Step) -> str:
     except Parked:
         pass
     return run.state.step(step.id).status
+
+
+def refused_budget(run: TaskRun, step: str) -> str | None:
+    """Why the operator did not grant what this step's models would cost; None where she was not asked, or did."""
+    card = run.state.card_for(step, "budget")
+    return (
+        (card.why or "the budget was not granted")
+        if card is not None and card.status in ("denied", "expired")
+        else None
+    )
 
 
 def ready(run: TaskRun, step: Step, state: StepState) -> bool:
@@ -168,6 +181,8 @@ async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, 
     packed = await run.off_loop(pack, output, run.platform.blobs, run.subject)
     confidence = output.get("confidence")
     before = [run.state.step(need).labels for need in step.needs]
+    if run.plan_is_a_models and any(not isinstance(v, str) or not v.startswith("$") for v in step.inputs.values()):
+        before.append({"influenced_by": ["model"]})  # what stands in the plan itself is what a model wrote
     labels = {
         "influenced_by": sorted(kit.influences.union(*(label.get("influenced_by", ()) for label in before))),
         "holds": sorted(kit.holds.union(*(label.get("holds", ()) for label in before))),

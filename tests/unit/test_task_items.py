@@ -11,7 +11,7 @@ from tests.fakes.effects import FakeSystem
 def item(kind: str, slot: str, *after: str) -> Item:
     system, verb = kind.split(".")
     proposal = Proposal(system=system, verb=verb, slot=slot, title=slot, payload={}, after=after)
-    return Item(proposal, FakeSystem(), f"k/{slot}", "d", slot)
+    return Item(proposal, FakeSystem(), f"k/{slot}", "d", slot, after=after)
 
 
 def test_an_item_stands_after_what_it_follows_and_knows_all_of_it() -> None:
