@@ -19,7 +19,7 @@ from agentos.errors import Permanent
 from agentos.ids import digest
 from agentos.workspace.model import MailSettings
 
-KEY = "mail:petra@kranz.example/send/01931f00-0000-7000-8000-000000000001/invoice-mail-with-a-long-slot-name"
+KEY = "mail:main/send/01931f00-0000-7000-8000-000000000001/invoice-mail-with-a-long-slot-name"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -57,7 +57,7 @@ def test_without_a_server_a_mail_program_can_open_and_send_the_file(tmp_path: Pa
 
 def test_a_workspace_without_an_address_still_writes_a_valid_mail(tmp_path: Path) -> None:
     system = mail(tmp_path, from_address=None)
-    assert system.account == "mail:outbox"
+    assert system.account == "mail:main"
     system.do("send", payload(), KEY)
     assert written(tmp_path)["From"] == "Petra Kranz:;"
 
@@ -103,7 +103,7 @@ def test_other_languages_arrive_as_they_were_written(tmp_path: Path) -> None:
 @given(subject=st.text(), body=st.text())
 @settings(deadline=None, max_examples=40)
 def test_any_subject_is_written_whole_or_refused(subject: str, body: str) -> None:
-    from agentos.effects.mail.message import Mail, compose
+    from agentos.effects.mail.message import Mail, compose, read_key
 
     mail_ = Mail(to=("a@b.example",), subject=subject, body=body)
     try:
@@ -116,7 +116,7 @@ def test_any_subject_is_written_whole_or_refused(subject: str, body: str) -> Non
         "From", "To", "Subject", "Date", "Message-ID", "X-AgentOS-Key", "X-Unsent",
         "Content-Type", "Content-Transfer-Encoding", "MIME-Version",
     }  # fmt: skip
-    assert message["X-AgentOS-Key"] == KEY
+    assert read_key(message["X-AgentOS-Key"]) == KEY
 
 
 @pytest.mark.parametrize(
@@ -243,3 +243,27 @@ def test_a_folder_that_can_not_be_written_is_an_error_a_person_understands(tmp_p
     with pytest.raises(Exception, match="outbox could not be written") as failed:
         mail(tmp_path).do("send", payload(), KEY)
     assert getattr(failed.value, "hint", "")
+
+
+def test_the_account_is_the_same_whatever_address_the_mail_is_sent_from(tmp_path: Path) -> None:
+    assert mail(tmp_path).account == mail(tmp_path, from_address="new@kranz.example").account == "mail:main"
+
+
+@given(key=st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=300))
+@settings(deadline=None, max_examples=60)
+def test_every_key_is_read_back_as_it_was_written_and_leaves_with_no_mail(key: str) -> None:
+    from agentos.effects.mail.message import Mail, compose, without_notes
+    from agentos.effects.mail.outbox import Entry
+
+    mail_ = Mail(to=("a@b.example",), subject="s", body="b")
+    data = compose(mail_, key=key, sender=None, sender_name="P", at=NOON, root=Path(), unsent=True)
+    assert Entry("n", "outbox", data).key == key
+    assert max(map(len, data.split(b"\r\n"))) < 80
+    assert without_notes(data).startswith(b"From: ")
+
+
+def test_a_long_domain_gives_a_message_id_that_reads_back_whole(tmp_path: Path) -> None:
+    domain = f"{'a' * 60}.{'b' * 60}.example"
+    receipt = mail(tmp_path, from_address=f"petra@{domain}").do("send", payload(), KEY)
+    assert receipt.ref.startswith("<")
+    assert receipt.ref.endswith(f"@{domain}>")

@@ -23,11 +23,12 @@ from cryptography.x509.oid import NameOID
 
 from agentos.clock import FixedClock
 from agentos.effects.mail import MailSystem, smtp
+from agentos.effects.mail.outbox import Outbox
 from agentos.effects.port import Absent, Found, Unknown
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.workspace.model import MailSettings, SmtpSettings
 
-KEY = "mail:petra@kranz.example/send/task-1/mail"
+KEY = "mail:main/send/01931f00-0000-7000-8000-000000000001/a-slot-so-long-that-a-header-of-it-is-folded"
 PASSWORD = "correct horse battery staple"
 CLOCK = FixedClock(datetime(2026, 11, 23, 12, tzinfo=UTC))
 
@@ -334,3 +335,69 @@ def test_without_an_address_to_send_from_nothing_is_tried(tmp_path: Path, server
     mail = MailSystem(tmp_path, settings=settings, sender_name="Petra", clock=CLOCK)
     with pytest.raises(Permanent, match="from_address"):
         mail.do("send", payload(), KEY)
+
+
+def test_killed_after_the_server_took_it_the_mail_is_not_sent_again(
+    tmp_path: Path, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "accept", kill)
+        with pytest.raises(Killed):
+            system(tmp_path, server.settings).do("send", payload(), KEY)
+    again = system(tmp_path, server.settings)
+    assert isinstance(again.find("send", payload(), KEY), Unknown)
+    with pytest.raises(InDoubt):
+        again.do("send", payload(body="Newer."), KEY)
+    assert len(server.handler.taken) == 1
+
+
+def test_a_mail_in_doubt_stays_in_doubt_when_its_file_is_moved_away(tmp_path: Path, server: Loopback) -> None:
+    server.handler.on_text = _hang_up
+    mail = system(tmp_path, server.settings)
+    with pytest.raises(InDoubt):
+        mail.do("send", payload(), KEY)
+    (waiting,) = (tmp_path / "outbox").glob("*.eml")
+    waiting.unlink()
+    assert isinstance(mail.find("send", payload(), KEY), Unknown)
+    with pytest.raises(InDoubt):
+        mail.do("send", payload(), KEY)
+
+
+def test_what_waits_for_the_server_is_written_anew_from_what_is_to_be_sent_now(
+    tmp_path: Path, server: Loopback
+) -> None:
+    server.handler.on_recipient = lambda address: "450 later"
+    mail = system(tmp_path, server.settings)
+    with pytest.raises(Transient):
+        mail.do("send", payload(), KEY)
+    server.handler.on_recipient = lambda address: "250 OK"
+    newer = payload(to=["new@acme.example"], subject="Invoice 2", body="Newer text.")
+    receipt = mail.do("send", newer, KEY)
+    (envelope,) = server.handler.taken
+    assert envelope.rcpt_tos == ["new@acme.example"]
+    assert isinstance(envelope.content, bytes)
+    message = message_from_bytes(envelope.content, policy=default)
+    assert (message["To"], message["Subject"]) == ("new@acme.example", "Invoice 2")
+    assert message.get_content() == "Newer text.\r\n"
+    assert not list((tmp_path / "outbox").glob("*.eml")), "the older text is gone"
+    assert [path.name for path in (tmp_path / "outbox/sent").iterdir()] == [receipt.data["file"]]
+
+
+def test_after_a_doubt_the_next_generation_is_a_fresh_mail(tmp_path: Path, server: Loopback) -> None:
+    server.handler.on_text = _hang_up
+    mail = system(tmp_path, server.settings)
+    with pytest.raises(InDoubt):
+        mail.do("send", payload(), KEY)
+    server.handler.on_text = lambda _: "250 OK"
+    receipt = mail.do("send", payload(), f"{KEY}#2")
+    lost, sent = server.handler.taken
+    ids = [message_from_bytes(one.content, policy=default)["Message-ID"] for one in (lost, sent)]  # type: ignore[arg-type]
+    assert ids[0] != ids[1] == receipt.ref
+    assert mail.find("send", payload(), f"{KEY}#2") == Found(receipt)
+    assert isinstance(mail.find("send", payload(), KEY), Unknown), "the first is as doubtful as before"

@@ -12,6 +12,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -90,7 +91,6 @@ def compose(
     message["Subject"] = _one_line(mail.subject, "The subject")
     message["Date"] = format_datetime(at.replace(microsecond=0))
     message["Message-ID"] = message_id(key, sender)
-    message[KEY_HEADER] = _one_line(key, "The key")
     if unsent:
         message[UNSENT_HEADER] = "1"
     body = mail.body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
@@ -102,7 +102,22 @@ def compose(
         message.add_attachment(data, maintype=kind, subtype=detail, filename=name)
     if mail.attachments:
         message.set_boundary(f"=_agentos_{digest(key.encode())[:24]}")
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", message.as_bytes())
+    return key_header(KEY_HEADER, key) + re.sub(rb"\r\n|\r|\n", b"\r\n", message.as_bytes())
+
+
+def key_header(name: str, key: str) -> bytes:
+    """A header line that gives back exactly this key through `read_key`, however long it is and whatever it holds.
+
+    Percent-encoded (RFC 3986) and folded here: email.message encodes a long word (RFC 2047), which reads back as
+    another key, and a mail whose key isn't known again is sent again.
+    """
+    written = re.findall(r".{1,60}", quote(_one_line(key, "The key"), safe="/:@#+,;~"))
+    folded = "\r\n ".join(written)
+    return f"{name}: {folded}\r\n".encode()
+
+
+def read_key(value: str) -> str:
+    return unquote("".join(value.split()))
 
 
 def without_notes(data: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The folder `outbox/`: where a mail stands is where its file lies.
 
 outbox/NAME.eml            written; with X-Unsent it is the operator's to send, else it waits for the server
-outbox/.attempted/NAME.eml a note, made just before the text goes out: whether it arrived is not known
+outbox/.attempted/NAME.eml a copy, made just before the text goes out: whether it arrived is not known
 outbox/sent/NAME.eml       the server took it
 outbox/recalled/NAME.eml   taken back before it left
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentos.effects.durable import sync_folder, write_file
-from agentos.effects.mail.message import KEY_HEADER, UNSENT_HEADER
+from agentos.effects.mail.message import KEY_HEADER, UNSENT_HEADER, key_header, read_key
 from agentos.effects.slug import slugify
 from agentos.ids import digest
 
@@ -45,7 +45,15 @@ class Entry:
 
     @property
     def key(self) -> str | None:
-        return self.header(KEY_HEADER)
+        return self._key(KEY_HEADER)
+
+    @property
+    def recall_key(self) -> str | None:
+        return self._key(RECALL_HEADER)
+
+    def _key(self, name: str) -> str | None:
+        value = self.header(name)
+        return None if value is None else read_key(value)
 
 
 class Outbox:
@@ -72,12 +80,17 @@ class Outbox:
                     seen.add(found.name)
                     yield found
 
-    def write(self, name: str, data: bytes) -> Entry:
+    def write(self, key: str, name: str, data: bytes) -> Entry:
+        """Puts the mail of this key into the outbox, in the place of an earlier text of it that has not left."""
         write_file(self.folder / name, data)
+        for earlier in list(self._entries("outbox", f"*-{_mark(key)}.eml")):
+            if earlier.name != name and earlier.key == key:
+                (self.folder / earlier.name).unlink(missing_ok=True)
         return Entry(name, "outbox", data)
 
-    def attempt(self, name: str) -> None:
-        write_file(self.folder / ".attempted" / name, b"")
+    def attempt(self, entry: Entry) -> None:
+        """The note is a copy: it must stand for its mail also when somebody has moved that away meanwhile."""
+        write_file(self.folder / ".attempted" / entry.name, entry.data)
 
     def settle(self, name: str) -> None:
         """The server refused it for certain: it has not left."""
@@ -93,7 +106,7 @@ class Outbox:
 
     def recall(self, found: Entry, key: str) -> None:
         """The copy is made before the original goes, and only a copy without original counts as recalled."""
-        write_file(self.folder / "recalled" / found.name, f"{RECALL_HEADER}: {key}\r\n".encode() + found.data)
+        write_file(self.folder / "recalled" / found.name, key_header(RECALL_HEADER, key) + found.data)
         (self.folder / found.name).unlink(missing_ok=True)
         sync_folder(self.folder)
 
@@ -108,9 +121,8 @@ class Outbox:
     def _entries(self, state: State, pattern: str) -> Iterator[Entry]:
         places = {"sent": "sent", "attempted": ".attempted", "outbox": ".", "recalled": "recalled"}
         for path in sorted((self.folder / places[state]).glob(pattern)):
-            original = self.folder / path.name if state == "attempted" else path
-            if not path.name.startswith(".") and original.is_file():
-                yield Entry(path.name, state, original.read_bytes())
+            if not path.name.startswith(".") and path.is_file():
+                yield Entry(path.name, state, path.read_bytes())
 
 
 def is_name(name: str) -> bool:

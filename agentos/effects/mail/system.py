@@ -13,7 +13,7 @@ from agentos.clock import Clock
 from agentos.effects.durable import explained, only_writer
 from agentos.effects.mail import addresses, smtp
 from agentos.effects.mail.message import Mail, compose, moment, without_notes
-from agentos.effects.mail.outbox import RECALL_HEADER, Entry, Outbox, is_name
+from agentos.effects.mail.outbox import Entry, Outbox, is_name
 from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
@@ -35,6 +35,9 @@ class MailSystem:
     """`root` is the workspace: attachments are read below it, mail is written to its `outbox/`."""
 
     name = "mail"
+    account = "mail:main"
+    """The same whatever address the mail is sent from: it is part of every key, and a key that changes while a mail
+    waits would send that mail twice."""
 
     def __init__(self, root: Path, *, settings: MailSettings, sender_name: str, clock: Clock) -> None:
         self._root = root
@@ -42,10 +45,6 @@ class MailSystem:
         self._sender_name = sender_name
         self._clock = clock
         self._outbox = Outbox(root / "outbox")
-
-    @property
-    def account(self) -> str:
-        return f"mail:{self._settings.from_address or 'outbox'}"
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
@@ -113,7 +112,7 @@ class MailSystem:
                 hint="Set from_address in [mail] of agentos.toml.",
                 code="mail.no_sender",
             )
-        waiting = entry or self._written(mail, key, unsent=False)
+        waiting = self._written(mail, key, unsent=False)
         self._deliver(server, sender.addr_spec, mail, waiting)
         return _receipt(Entry(waiting.name, "sent", waiting.data))
 
@@ -121,7 +120,7 @@ class MailSystem:
         recipients = list(dict.fromkeys(address.addr_spec for address in mail.recipients()))
         text = without_notes(entry.data)
         try:
-            smtp.deliver(server, sender, recipients, text, about_to_send=lambda: self._outbox.attempt(entry.name))
+            smtp.deliver(server, sender, recipients, text, about_to_send=lambda: self._outbox.attempt(entry))
         except (Transient, Permanent):
             self._outbox.settle(entry.name)
             raise
@@ -133,7 +132,7 @@ class MailSystem:
         data = compose(
             mail, key=key, sender=sender, sender_name=self._sender_name, at=at, root=self._root, unsent=unsent
         )
-        return self._outbox.write(self._outbox.name(key, at.date().isoformat(), mail.subject), data)
+        return self._outbox.write(key, self._outbox.name(key, at.date().isoformat(), mail.subject), data)
 
     def _sender(self) -> Address | None:
         written = self._settings.from_address
@@ -167,7 +166,7 @@ class MailSystem:
 
     def _find_recall(self, payload: dict[str, Any], key: str) -> Found | Absent:
         done = self._outbox.recalled(_named(payload))
-        return Found(_recall_receipt(done)) if done and done.header(RECALL_HEADER) == key else Absent()
+        return Found(_recall_receipt(done)) if done and done.recall_key == key else Absent()
 
 
 def _receipt(entry: Entry) -> Receipt:
