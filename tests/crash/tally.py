@@ -33,12 +33,14 @@ def tally(root: Path) -> dict[str, Any]:
 
 
 def events(store: Store) -> dict[str, int]:
-    """How often each kind of event stands. Of an effect it is the keys that count, not the tries; and its receipt is
-    the same whether it was done or found."""
+    """How often each kind of event stands. Of an effect it is the keys that count, not the tries (a try that was
+    lost is no failure); and its receipt is the same whether it was done or found."""
     found: Counter[str] = Counter()
     seen = set()
     for record in store.log.read(types=COUNTED):
         name = label(record).replace("effect.found", "effect.done")  # type: ignore[arg-type]
+        if record.type == "effect.failed" and record.data["kind"] == "transient":
+            continue
         one = (name, record.data.get("effect", record.seq))
         found[name] += one not in seen
         seen.add(one)
