@@ -9,7 +9,10 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from agentos.errors import Permanent
 from agentos.money import Money
+
+UNCLEAR = "undo.receipt"
 
 
 class Amounts(BaseModel):
@@ -127,10 +130,19 @@ class System(Protocol):
     def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown: ...
 
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
-        """The effect that undoes this one (itself done with `do`, under its own key), or None where nothing can."""
+        """The effect that undoes this one (itself done with `do`, under its own key), or None where nothing can.
+
+        `payload` is as it was done. A receipt may lack any field or hold anything in it (the operator's word stands for
+        one after a doubt): take the rest from the payload or from outside, or raise `receipt_says_too_little`.
+        """
         ...
 
     def observe(self) -> Iterable[Observed]: ...
+
+
+def receipt_says_too_little(what: str, hint: str) -> Permanent:
+    """For `undo`: `what` is missing from a receipt, and can't be had elsewhere."""
+    return Permanent(f"The receipt does not say {what}, so the undoing can't be prepared.", hint=hint, code=UNCLEAR)
 
 
 def effect_key(account: str, verb: str, slot: str, generation: int = 1) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +17,21 @@ from agentos.effects.invoice.cii import terms, to_xml
 from agentos.effects.invoice.document import Cancelled, Document, Draft, Number, build, parse, unusable
 from agentos.effects.invoice.store import Record, Store, untouched
 from agentos.effects.invoice.typeset import render_pdf
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    Unknown,
+    Verb,
+    receipt_says_too_little,
+)
 from agentos.errors import Permanent
 from agentos.ids import digest
 
 FOLDER = "books/invoices"
+_BY_HAND = "Look in books/invoices; if the invoice is there, write its credit note as a new request."
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "issue": Verb(
@@ -88,13 +99,17 @@ class InvoiceSystem:
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
         if _known(verb) != "issue":
             return None
-        issued = {**payload, "number": receipt.data["number"], "issued_on": receipt.data["issued_on"]}
-        document = build(parse(issued))
+        issued = {**payload, "number": _said("number", receipt, payload), "issued_on": _issued_on(receipt, payload)}
+        try:
+            document = build(parse(issued))
+        except Permanent as error:
+            raise receipt_says_too_little("which invoice it was", _BY_HAND) from error
+        number = document.draft.number
         return Proposal(
             system=self.name,
             verb="credit",
-            slot=f"credit-{receipt.ref}",
-            title=f"Credit note for invoice {receipt.ref} over {document.amounts.gross}",
+            slot=f"credit-{number}",
+            title=f"Credit note for invoice {number} over {document.amounts.gross}",
             payload={"number": "⟦number⟧", "issued_on": "⟦date⟧", "invoice": issued},
             subject=document.draft.client,
             amounts=document.amounts,
@@ -182,6 +197,20 @@ class InvoiceSystem:
             receipt=receipt,
             cancels=draft.cancels.number if draft.cancels else None,
         )
+
+
+def _said(name: str, receipt: Receipt, payload: Mapping[str, Any]) -> str:
+    """The text the receipt holds under this name, else the payload; "" where both have none."""
+    found = (source.get(name) for source in (receipt.data, payload))
+    return next((value for value in found if isinstance(value, str) and value), "")
+
+
+def _issued_on(receipt: Receipt, payload: Mapping[str, Any]) -> str:
+    """The day in ISO 8601, by the receipt, else by the payload; "" where both have none."""
+    for value in (receipt.data.get("issued_on"), payload.get("issued_on")):
+        with suppress(ValueError):
+            return date.fromisoformat(str(value)).isoformat()
+    return ""
 
 
 def _repeat(earlier: Record, asked: str) -> Receipt:

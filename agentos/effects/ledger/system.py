@@ -14,7 +14,16 @@ from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
 from agentos.effects.ledger.entries import Entry, Reversal, parsed
 from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, quoted, receivable, transactions
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    Unknown,
+    Verb,
+    receipt_says_too_little,
+)
 from agentos.errors import Permanent
 from agentos.ids import digest
 
@@ -72,14 +81,21 @@ class LedgerSystem:
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
         if _known(verb) != "book":
             return None
-        booked = {**payload, "invoice": receipt.data["invoice"], "date": receipt.data["date"]}
-        entry = parsed(Entry, booked)
+        standing = self._booked(payload, receipt)
+        if standing is None:
+            raise receipt_says_too_little("which entry it was", "Look for it in books/ and reverse it there by hand.")
+        key, invoice, on = standing
+        booked = {**payload, "invoice": invoice, "date": on}
+        try:
+            entry = parsed(Entry, booked)
+        except Permanent as error:
+            raise receipt_says_too_little("what was booked", "Reverse the entry in books/ by hand.") from error
         return Proposal(
             system=self.name,
             verb="reverse",
-            slot=f"reverse-{receipt.ref}",
+            slot=f"reverse-{_ref({'key': key, 'invoice': invoice})}",
             title=f"Reverse the booking of invoice {entry.invoice}",
-            payload={"date": "⟦date⟧", "reverses": receipt.data["key"], "entry": booked},
+            payload={"date": "⟦date⟧", "reverses": key, "entry": booked},
             subject=entry.client,
             assigned={"date": "today"},
             fill=("/date",),
@@ -151,6 +167,18 @@ class LedgerSystem:
 
     def _with_key(self, key: str) -> Standing | None:
         return next((found for found in self._transactions() if found.meta.get("key") == key), None)
+
+    def _booked(self, payload: dict[str, Any], receipt: Receipt) -> tuple[str, str, str] | None:
+        """Key, invoice and date of an entry: from its receipt, or, where that lacks one, from the books themselves."""
+        key, invoice, on = (str(receipt.data.get(name) or "") for name in ("key", "invoice", "date"))
+        if key and invoice and on:
+            return key, invoice, on
+        invoice = invoice or str(payload.get("invoice"))
+        for found in self._transactions():
+            ours = "key" in found.meta and "reverses" not in found.meta
+            if ours and (found.meta["key"] == key if key else found.meta.get("invoice") == invoice):
+                return found.meta["key"], found.meta.get("invoice", ""), found.text[:10]
+        return None
 
     def _transactions(self) -> Iterator[Standing]:
         for path in sorted(self._folder.glob("[0-9][0-9][0-9][0-9].beancount")):

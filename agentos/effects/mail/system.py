@@ -14,7 +14,16 @@ from agentos.effects.durable import explained, only_writer
 from agentos.effects.mail import addresses, smtp
 from agentos.effects.mail.message import Mail, compose, moment, without_notes
 from agentos.effects.mail.outbox import Entry, Outbox, is_name
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    Unknown,
+    Verb,
+    receipt_says_too_little,
+)
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import MailSettings, SmtpSettings
@@ -70,16 +79,29 @@ class MailSystem:
             return Unknown(f"The outbox can't be read: {error.strerror}.")
 
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
-        if verb != "send" or receipt.data.get("via") != "outbox":
+        file = self._left_in_outbox(receipt) if verb == "send" else None
+        if file is None:
             return None
         subject = str(payload.get("subject", ""))
         return Proposal(
             system=self.name,
             verb="recall",
-            slot=receipt.ref.strip("<>").partition("@")[0],
+            slot=file.removesuffix(".eml").rpartition("-")[2],
             title=f"Recall “{subject}”",
-            payload={"file": receipt.data["file"], "subject": subject},
+            payload={"file": file, "subject": subject},
         )
+
+    def _left_in_outbox(self, receipt: Receipt) -> str | None:
+        """The file of a mail that was left for the operator to send; None for one that a server was given."""
+        via, file = receipt.data.get("via"), receipt.data.get("file")
+        if via == "smtp" or (via != "outbox" and self._settings.smtp):
+            return None
+        if isinstance(file, str) and is_name(file):
+            return file
+        for entry in self._outbox.entries():
+            if entry.header("Message-ID") == receipt.ref:
+                return entry.name
+        raise receipt_says_too_little("which mail it was", "Look for it in outbox/ and delete it there.")
 
     def observe(self) -> Iterable[Observed]:
         """Every mail of the outbox; data.state is "outbox", "attempted", "sent" or "recalled"."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,8 @@ from agentos.errors import Permanent
 
 FOLDER = "content/posts"
 SLUG = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
+LONGEST_SLUG = 100
+COMMIT = r"^[0-9a-f]{40,64}$"
 # XML 1.0 has no way to write these, so the feed could not carry them; a lone surrogate is not even UTF-8.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -92,7 +94,7 @@ class Publish(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slug: str = Field(pattern=SLUG, max_length=100)
+    slug: str = Field(pattern=SLUG, max_length=LONGEST_SLUG)
     title: Line = Field(min_length=1)
     markdown: Text = Field(min_length=1)
     date: date
@@ -113,9 +115,9 @@ class Unpublish(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slug: str = Field(pattern=SLUG, max_length=100)
+    slug: str = Field(pattern=SLUG, max_length=LONGEST_SLUG)
     title: Line = ""
-    commit: str | None = Field(default=None, pattern=r"^[0-9a-f]{40,64}$")
+    commit: str | None = Field(default=None, pattern=COMMIT)
 
 
 def parse(path: str, data: bytes) -> Post:
@@ -136,6 +138,14 @@ def parse(path: str, data: bytes) -> Post:
     except (yaml.YAMLError, ValidationError) as error:
         why = reason(error) if isinstance(error, ValidationError) else str(error).replace("\n", " ")
         raise Permanent(f"{path}: the front matter can't be read ({why}).", hint="Mend it and try again.") from None
+
+
+def is_slug(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= LONGEST_SLUG and bool(re.fullmatch(SLUG, value))
+
+
+def is_commit(value: str) -> bool:
+    return bool(re.fullmatch(COMMIT, value))
 
 
 def reason(error: ValidationError) -> str:

@@ -10,10 +10,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    Unknown,
+    Verb,
+    receipt_says_too_little,
+)
 from agentos.effects.site import checkout
 from agentos.effects.site.locks import exclusive
-from agentos.effects.site.post import FOLDER, Publish, Unpublish, parse, reason
+from agentos.effects.site.post import FOLDER, Publish, Unpublish, is_commit, is_slug, parse, reason
 from agentos.effects.site.render import OUTPUT, Site, render
 from agentos.effects.site.repository import Mark, Repository, message
 from agentos.errors import Permanent, Transient
@@ -79,15 +88,19 @@ class SiteSystem:
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
         if verb != "publish":
             return None
-        slug = str(receipt.data["slug"])
+        slug = next((s for s in (receipt.data.get("slug"), payload.get("slug")) if is_slug(s)), None)
+        commit = receipt.ref if is_commit(receipt.ref) else slug and self._published_as(slug, payload)
+        if not slug or not commit:
+            hint = f"Look in {self._root / FOLDER}; if the post is there, delete its file and publish the site again."
+            raise receipt_says_too_little("which post it was", hint)
         title = str(payload.get("title") or slug)
         return Proposal(
             system=self.name,
             verb="unpublish",
-            slot=f"{slug}@{receipt.ref[:12]}",
+            slot=f"{slug}@{commit[:12]}",
             title=f"Take down “{title}”",
-            payload={"slug": slug, "title": title, "commit": receipt.ref},
-            to=str(receipt.data["url"]),
+            payload={"slug": slug, "title": title, "commit": commit},
+            to=self._site.address(f"posts/{slug}.html"),
         )
 
     def observe(self) -> Iterable[Observed]:
@@ -179,6 +192,16 @@ class SiteSystem:
                 commit = self._repository.last_change(path)
                 return Mark(commit, key, _slug(path)) if commit else None
         return None
+
+    def _published_as(self, slug: str, payload: dict[str, Any]) -> str | None:
+        """The newest commit of the post that stands under this name, if it is one of ours and has this title."""
+        if not self._repository.exists():
+            return None
+        path = f"{FOLDER}/{slug}.md"
+        data = self._committed(self._repository.tip()).get(path)
+        post = parse(path, data) if data is not None else None
+        ours = post is not None and post.key is not None and post.title == " ".join(str(payload.get("title")).split())
+        return self._repository.last_change(path) if ours else None
 
     def _receipt(self, mark: Mark) -> Receipt:
         path, page = f"{FOLDER}/{mark.slug}.md", f"posts/{mark.slug}.html"
