@@ -51,8 +51,8 @@ async def _begun_is_known(run: TaskRun, step: Step, left: list[Item]) -> bool:
             continue
         await find_out(run, step, item, state)
         after = known_effect(run, item.key)
-        if after is not None and after.status in ("started", "in_doubt"):
-            return False
+        if after is not None and (after.status in ("started", "in_doubt") or after.code == "effect.refuted"):
+            return False  # a refuted one has another key from now on: the next pass asks about that
     return True
 
 

@@ -72,7 +72,11 @@ async def find_out(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
 
 
 async def _take_up(run: TaskRun, step: Step, item: Item, state: EffectState) -> bool:
-    """It failed for good. An undo goes on when the operator says "retry"; anything else ends its step."""
+    """It failed for good. Another proposal is another thing; an undo goes on when the operator says "retry"; anything
+    else
+    ends its step."""
+    if item.undoes is None and state.data["approved"] != item.digest:
+        return True
     if item.undoes is None:
         await fail_step(run, step.id, "effect.failed", [f"{item.proposal.title}: {state.why}"])
         return False
