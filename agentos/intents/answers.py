@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from agentos.errors import AgentOSError
 from agentos.intents.amounts import CONFIRM_ABOVE, find_amounts, slot
-from agentos.intents.clients import read_client
+from agentos.intents.clients import find_clients, read_client
 from agentos.intents.dates import read_due
 from agentos.intents.language import detect
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
-from agentos.intents.rules import understand
+from agentos.intents.rules import sensitivity, understand
 from agentos.intents.slots import Filled, fill_amount, fill_client
 from agentos.intents.text import clean
 from agentos.intents.topics import LONGEST
@@ -56,7 +56,8 @@ def apply_answer(
         return _new_goal(understanding, text, business=business, clients=clients, now=now)
     text = _by_number(text, question)
     value, again = _READERS.get(slot, _text)(text, _Around(understanding, question, business, clients, now))
-    return _merged(understanding, slot, value, again)
+    merged = _merged(understanding, slot, value, again)
+    return _not_less_sensitive(merged, (understanding.sensitivity, _sensitivity(text, merged, clients)))
 
 
 def _by_number(text: str, question: OpenQuestion) -> str:
@@ -81,10 +82,19 @@ def _new_goal(
     new = understand(text, business=business, clients=clients, now=now)
     slots = {**old.slots, **new.slots}
     kept = tuple(one for one in new.questions if one.slot not in slots)
-    confidential = "confidential" in {old.sensitivity, new.sensitivity}
-    return new.model_copy(
-        update={"slots": slots, "questions": kept, "sensitivity": "confidential" if confidential else "normal"}
-    )
+    merged = new.model_copy(update={"slots": slots, "questions": kept})
+    return _not_less_sensitive(merged, (old.sensitivity, new.sensitivity, _sensitivity(text, merged, clients)))
+
+
+def _sensitivity(text: str, merged: Understanding, clients: Mapping[str, Client]) -> str:
+    """Of what is known after an answer: a client may be named by it, by its number or in the middle of another text."""
+    client = clients.get(str(merged.slots.get("client", "")))
+    return "confidential" if client and client.confidential else sensitivity(text, find_clients(text, clients), clients)
+
+
+def _not_less_sensitive(merged: Understanding, found: Collection[str]) -> Understanding:
+    """An answer can make a task confidential and never the reverse: what was sent to a local model stays local."""
+    return merged.model_copy(update={"sensitivity": "confidential" if "confidential" in found else "normal"})
 
 
 def _client(text: str, around: _Around) -> Filled:

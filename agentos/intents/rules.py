@@ -4,7 +4,7 @@ after."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -70,7 +70,7 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
         workflow=_workflow(read),
         slots=slots,
         questions=questions,
-        sensitivity=_sensitivity(read, clients),
+        sensitivity=sensitivity(read.text, read.mentions, clients),
         urgency=_urgency(read.text),
         language=read.language,
     )
@@ -190,9 +190,12 @@ def _workflow(read: Read) -> Workflow | None:
     return None if read.parts.post and _UNPUBLISHED.search(read.text) else read.parts.workflow
 
 
-def _sensitivity(read: Read, clients: Mapping[str, Client]) -> Literal["normal", "confidential"]:
-    named = any(clients[i].confidential for m in read.mentions for i in m.ids)
-    return "confidential" if named or _CONFIDENTIAL.search(read.text) else "normal"
+def sensitivity(
+    text: str, mentions: Iterable[ClientMention], clients: Mapping[str, Client]
+) -> Literal["normal", "confidential"]:
+    """Of one text of the operator's: by its words, and by the clients it may mean."""
+    named = any(clients[i].confidential for m in mentions for i in m.ids)
+    return "confidential" if named or _CONFIDENTIAL.search(text) else "normal"
 
 
 def _urgency(text: str) -> Literal["low", "normal", "high"]:

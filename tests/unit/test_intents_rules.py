@@ -329,3 +329,53 @@ def test_any_text_is_understood_or_rejected_and_survives_json(text):
     assert not {one.slot for one in understood.questions} & set(understood.slots)
     assert len({one.slot for one in understood.questions}) == len(understood.questions)
     assert understood == read(text)
+
+
+def test_a_confidential_client_named_by_an_answer_makes_the_task_confidential():
+    before = read("Write a blog post about heat pumps and invoice the client 300 EUR")
+    assert before.sensitivity == "normal"
+    offered = next(one for one in before.questions if one.slot == "client").choices
+    number = next(n for n, choice in enumerate(offered, start=1) if "mueller" in choice)
+    for said in ("mueller", "Müller Haustechnik AG", f"#{number}", offered[number - 1]):
+        after = answer(before, "client", said)
+        assert (after.slots["client"], after.sensitivity) == ("mueller", "confidential")
+    assert answer(before, "client", "Beta Ltd").sensitivity == "normal"
+
+
+def test_words_in_an_answer_make_the_task_confidential():
+    before = read("Write a post and invoice Beta Ltd 500 EUR")
+    topic = next(one for one in before.questions if one.slot == "topic")
+    assert answer(before, topic.slot, "noise, and this is confidential").sensitivity == "confidential"
+    assert answer(before, topic.slot, "the heat pumps of Müller Haustechnik AG").sensitivity == "confidential"
+    assert answer(before, topic.slot, "the heat pumps of Beta Ltd").sensitivity == "normal"
+
+
+REQUESTS = (
+    "Write a blog post about heat pumps and invoice the client 300 EUR",
+    "Write a post, confidentially, and invoice the client",
+    "Invoice Müller Haustechnik AG for talks",
+    "Write a post and send an invoice",
+    "Écris un article sur le chauffage pour Müller Haustechnik AG",
+)
+
+
+@given(
+    request=st.sampled_from(REQUESTS),
+    answers=st.lists(
+        st.one_of(st.sampled_from(["mueller", "Beta Ltd", "500 EUR", "none", "noise"]), st.text(max_size=40))
+    ),
+)
+@settings(deadline=None, max_examples=150)
+def test_answering_never_makes_a_task_less_confidential(request: str, answers: list[str]) -> None:
+    known = read(request)
+    for text in answers:
+        if not known.questions:
+            break
+        try:
+            after = answer(known, known.questions[0].slot, text)
+        except IntentRejected:
+            continue
+        assert not (known.sensitivity == "confidential" and after.sensitivity == "normal")
+        client = CLIENTS.get(str(after.slots.get("client")))
+        assert after.sensitivity == "confidential" or client is None or not client.confidential
+        known = after
