@@ -74,6 +74,16 @@ _NUMBERED = re.compile(
 )
 
 
+_FOLLOWED = re.compile(
+    r" (?!(?:for|für|from|by|bis|due|fällig|on|at|as|in|and|und|or|oder|plus|with|mit|zum|zur|to|an|via|per|pro|please|"
+    r"bitte|now|today|tomorrow|heute|morgen|net|netto|gross|brutto|incl\w*|inkl\w*|excl\w*|exkl\w*|zzgl|zuzüglich|vat|mwst|ust|"
+    r"the|der|die|das|dem|den|it|is|ist|auf|über|payable|zahlbar|within|innerhalb|total|insgesamt|stellen|berechnen|"
+    r"again|minus|less|abzüglich|ohne|without|via|immediately|sofort|thanks|danke|wegen|aus|vom|von|of)\b)[^\W\d_]{3,}s?\b",
+    re.IGNORECASE,
+)
+"""A word right behind a bare number that is none of the usual ones: "1,200 doubloons" may well name a currency."""
+
+
 @dataclass(frozen=True)
 class FoundAmount:
     """One amount in a text. `values` holds one reading when it is clear, two when it can be read two ways, none when it
@@ -252,7 +262,7 @@ def _problem(
     before = flat[:start]
     if not values:
         return "is not a number I can read", ()
-    if named == "":
+    if named == "" or (named is None and not match.group("dash") and _FOLLOWED.match(flat[end:])):
         return "has a currency I don't know", ()
     if len(values) > 1:
         return "can be read two ways", tuple(f"{_written(value, currency)} {currency}" for value in values)

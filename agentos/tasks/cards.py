@@ -39,7 +39,7 @@ async def request(
     `after` are events recorded just before it, in the same append. Returns the card's id.
     """
     asked = question or ({"slot": "decision", "text": title, "choices": list(choices)} if choices else None)
-    content = digest_of([kind, step, title, list(reasons), [e["digest"] for e in effects], asked, body or {}])
+    content = digest_of([kind, step, title, list(reasons), [e["digest"] for e in effects], asked, _lasting(body)])
     events = list(after)
     for card in run.state.open_cards():
         if card.step == step:
@@ -59,6 +59,11 @@ async def request(
     events.append(run.event(fact, key=f"approval.requested/{run.task}/{step}/{nth}"))
     await run.record(*events)
     return card_id
+
+
+def _lasting(body: dict[str, Any] | None) -> dict[str, Any]:
+    """What makes two cards different: not the moment at which they warn."""
+    return {key: value for key, value in (body or {}).items() if key != "warns_at"}
 
 
 def spent(run: TaskRun) -> list[dict[str, str]]:

@@ -83,6 +83,10 @@ async def _request(run: TaskRun, step: Step, left: list[Item], asking: dict[str,
     texts = {}
     for item in left:
         texts[item.key] = await run.off_loop(pack, item.proposal.payload, run.platform.blobs, run.subject)
+    approvals = run.platform.policy.approvals
+    expires = run.now() + timedelta(hours=approvals.expires_hours)
+    warns = (expires - timedelta(hours=approvals.warn_hours)).isoformat()
+    confidence = min((item.confidence for item in left if item.confidence is not None), default=None)
     await cards.request(
         run,
         step.id,
@@ -90,11 +94,8 @@ async def _request(run: TaskRun, step: Step, left: list[Item], asking: dict[str,
         title=run.plan.title if len(left) > 1 else left[0].proposal.title,
         reasons=[reason.to_json() for reason in reasons],
         effects=[_described(item, shown[item.key]) for item in left],
-        expires_at=run.now() + timedelta(hours=run.platform.policy.approvals.expires_hours),
-        body={
-            "payloads": texts,
-            "confidence": min((i.confidence for i in left if i.confidence is not None), default=None),
-        },
+        expires_at=expires,
+        body={"payloads": texts, "confidence": confidence, "warns_at": warns},
     )
     if run.state.rehearsal:
         await _rehearse_grant(run, step, left)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
@@ -121,4 +123,6 @@ def further(state: TaskState, root: Path) -> list[str]:
         ("agentos up", "see it in Dagster"),
     )
     lines = [bold("Look further"), f"  cd {line(root)}"]
+    if shutil.which("agentos") is None:  # after `make demo` it stands in the clone's .venv and not on the path
+        lines.append(f"  PATH={line(Path(sys.executable).parent)}:$PATH")
     return [*lines, *(f"  {command:<30}{dim(what)}" for command, what in rows)]

@@ -53,12 +53,18 @@ def desk_lines(waiting: list[tuple[TaskState, CardState]], zone: tzinfo, now: da
 
 
 def _expiry(card: CardState, zone: tzinfo, now: datetime) -> list[str]:
-    if card.expires_at is None or card.expires_at - now > SOON:
+    if card.expires_at is None or now < _warns_at(card, card.expires_at):
         return []
     if card.expires_at <= now:
         return [bad(f"{short(card.id)} has expired, which counts as a no.")]
     at = moment(card.expires_at, zone, now)
     return [warn(f"{short(card.id)} expires in {span(card.expires_at - now)} ({at}); expired means denied.")]
+
+
+def _warns_at(card: CardState, expires: datetime) -> datetime:
+    """What policy.toml said when the card was made (`approvals.warn_hours`)."""
+    at = card.data["body"].get("warns_at")
+    return datetime.fromisoformat(at) if at else expires - SOON
 
 
 def status_lines(

@@ -379,3 +379,17 @@ def test_answering_never_makes_a_task_less_confidential(request: str, answers: l
         client = CLIENTS.get(str(after.slots.get("client")))
         assert after.sensitivity == "confidential" or client is None or not client.confidential
         known = after
+
+
+@pytest.mark.parametrize(
+    "text", ["Invoice Acme Studio 1,200 doubloons for the workshop", "Invoice Acme Studio 300 credits"]
+)
+def test_a_word_that_may_be_a_currency_is_asked_about(text: str) -> None:
+    found = read(text)
+    assert "amount" not in found.slots
+    assert any(question.slot == "amount" and "currency" in question.text for question in found.questions)
+
+
+@pytest.mark.parametrize("text", ["Invoice Acme Studio 1,200 for the workshop", "Invoice Acme Studio 1,200 net please"])
+def test_an_amount_without_a_currency_is_in_the_businesss_own(text: str) -> None:
+    assert read(text).slots["amount"]["currency"] == "EUR"
