@@ -8,7 +8,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from agentos.workspace.lines import Key
-from agentos.workspace.model import Business, Client, Configuration
+from agentos.workspace.model import Business, Client, Configuration, InvoiceSettings
+from agentos.workspace.patterns import may_coincide, pattern_fault
 
 Found = tuple[Key, str, str]
 """(key, what is wrong, what was expected)"""
@@ -58,9 +59,7 @@ def _business_faults(business: Business) -> Iterator[Found]:
     if business.iban is not None and not valid_iban(business.iban):
         yield ("iban",), "is not a valid IBAN (its check digits don't fit).", "Compare it with your bank card."
     yield from _identity_faults(business.email, business.vat_id)
-    for name in ("pattern", "credit_note_pattern"):
-        if problem := _pattern_fault(getattr(business.invoice, name)):
-            yield ("invoice", name), problem, 'Expected something like: "{year}-{number:04}"'
+    yield from _pattern_faults(business.invoice)
 
 
 def client_faults(client: Client) -> Iterator[Found]:
@@ -81,12 +80,19 @@ def _identity_faults(email: str | None, vat_id: str | None) -> Iterator[Found]:
         yield ("vat_id",), "is not a VAT id.", "Expected a country code and digits, such as: DE123456789"
 
 
-def _pattern_fault(pattern: str) -> str:
-    try:
-        first, second = (pattern.format(year=2026, month=1, number=number) for number in (1, 2))
-    except (KeyError, IndexError, ValueError, AttributeError):
-        return "is not a pattern of year, month and number."
-    return "gives every invoice the same number: {number} is missing." if first == second else ""
+def _pattern_faults(settings: InvoiceSettings) -> Iterator[Found]:
+    faulty = False
+    for name in ("pattern", "credit_note_pattern"):
+        if problem := pattern_fault(getattr(settings, name)):
+            faulty = True
+            yield ("invoice", name), problem, 'Expected something like: "{year}-{number:04}"'
+    if not faulty and may_coincide(settings.pattern, settings.credit_note_pattern):
+        written = "credit_note_pattern" in settings.model_fields_set
+        yield (
+            ("invoice", "credit_note_pattern" if written else "pattern"),
+            "lets an invoice and a credit note have the same number, so no invoice could be credited.",
+            f'Add letters to one of them: credit_note_pattern = "CN-{settings.pattern}"',
+        )
 
 
 def valid_iban(iban: str) -> bool:
