@@ -143,6 +143,22 @@ def test_another_post_of_that_name_is_never_overwritten(root: Path) -> None:
     assert site(root).slugs() == ["heat", "mine"]
 
 
+def test_taken_names_are_those_of_the_branch_and_of_every_file_of_the_operators(root: Path) -> None:
+    assert site(root).slugs() == []
+    site(root).do("publish", payload(), KEY)
+    posts = root / "content/posts"
+    (posts / "heat.md").unlink()
+    (posts / "Draft-Of-Mine.md").write_text("not committed\n")
+    (posts / "staged.md").write_text("---\ndraft: true\n---\n")
+    git(root, "add", "content/posts/staged.md")
+    assert site(root).slugs() == ["draft-of-mine", "heat", "staged"]
+    for number, slug in enumerate(site(root).slugs()):
+        with pytest.raises(Permanent) as refused:
+            site(root).do("publish", payload(slug), f"other-{number}")
+        assert refused.value.code == "site.slug_taken"
+    site(root).do("publish", payload("free"), "free")
+
+
 class Killed(BaseException):
     pass
 

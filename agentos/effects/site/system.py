@@ -113,11 +113,16 @@ class SiteSystem:
             return [*self._published(committed), *self._drafts(committed)]
 
     def slugs(self) -> list[str]:
-        """Names that are taken: on the branch, or by a file that is not committed yet."""
-        taken = {path.stem for path in (self._root / FOLDER).glob("*.md")}
-        if self._repository.exists():
-            taken |= {_slug(path) for path in self._committed(self._repository.tip())}
-        return sorted(taken)
+        """Names that are taken, in lower case: on the branch, or by a file of the operator's that is not committed yet.
+
+        Exactly those for which `do` would refuse to publish (`site.slug_taken`).
+        """
+        return sorted(self._taken(self._committed(self._repository.tip()) if self._repository.exists() else {}))
+
+    def _taken(self, committed: dict[str, bytes]) -> set[str]:
+        """Without regard to case: a folder may not tell Heat.md from heat.md, and one would replace the other."""
+        names = [*committed, *(path.name for path in (self._root / FOLDER).glob("*.md"))]
+        return {_slug(name).casefold() for name in names}
 
     @contextmanager
     def _open(self) -> Iterator[None]:
@@ -133,7 +138,7 @@ class SiteSystem:
     def _publish(self, payload: dict[str, Any], key: str) -> Receipt:
         post = _checked(Publish, payload).post(key, author=self._author, language=self._language)
         tip, committed = self._present()
-        if post.path in committed or (self._root / post.path).exists():
+        if post.slug in self._taken(committed):
             raise Permanent(
                 f"The site has another post named {post.slug}.",
                 hint="Publish this one under another slug, or take the other one down.",
