@@ -45,15 +45,23 @@ def load() -> Iterator[Any]:
         del sys.modules[name]
 
 
-TESTS = [name for name in vars(contract) if name.startswith("test_")]
+def runs(name: str) -> list[Any]:
+    """A test of the suite with each set of its arguments, read from its own parametrize marks."""
+    given: list[dict[str, Any]] = [{}]
+    for mark in getattr(getattr(contract, name), "pytestmark", []):
+        given = [one | {mark.args[0]: value} for one in given for value in mark.args[1]]
+    return [pytest.param(name, one, id=f"{name}-{n}") for n, one in enumerate(given)]
 
 
-@pytest.mark.parametrize("name", TESTS)
-def test_the_journal_passes_the_contract_suite(name: str, tmp_path: Path, load: Any) -> None:
+TESTS = [run for name in vars(contract) if name.startswith("test_") for run in runs(name)]
+
+
+@pytest.mark.parametrize(("name", "given"), TESTS)
+def test_the_journal_passes_the_contract_suite(name: str, given: dict[str, Any], tmp_path: Path, load: Any) -> None:
     made = load("write-an-effect-system.md", "agentos/effects/journal.py")
     names = {"Path": Path, "Case": contract.Case, "JournalSystem": made.JournalSystem}
     exec(code("write-an-effect-system.md", "tests/contract/test_effect_systems.py"), names)
-    getattr(contract, name)(names["journal"](tmp_path))
+    getattr(contract, name)(names["journal"](tmp_path), **given)
 
 
 def test_a_dropped_note_can_be_read_as_dropped(tmp_path: Path, load: Any) -> None:
