@@ -115,10 +115,10 @@ def test_a_closed_pipe_is_no_error(workspace: Path) -> None:
     assert done.stderr == ""
 
 
-def test_on_a_terminal_there_are_colours_and_a_spinner_and_no_color_is_honoured(workspace: Path) -> None:
-    coloured = on_terminal(["desk"], workspace)
-    assert "\x1b[" in coloured
-    assert "\x1b[" not in on_terminal(["desk"], workspace, NO_COLOR="1")
+def test_on_a_terminal_there_are_colours_and_no_color_is_honoured(workspace: Path) -> None:
+    task = (workspace / "demo.out").read_text().split("agentos show ")[1].split()[0]
+    assert "\x1b[" in on_terminal(["show", task], workspace)
+    assert "\x1b[" not in on_terminal(["show", task], workspace, NO_COLOR="1")
 
 
 def on_terminal(arguments: list[str], cwd: Path, **more: str) -> str:
