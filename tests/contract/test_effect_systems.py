@@ -135,7 +135,8 @@ def test_a_key_that_begins_with_another_key_is_another_key(case: Case) -> None:
     assert case.system.find(case.verb, case.payload, case.key("task-1/step")) == Absent()
 
 
-LONG = [
+SLOTS = [
+    "01931f00-0000-7000-8000-000000000001/invoice/mail",
     "01931f00-0000-7000-8000-000000000001/a-slot-that-goes-on-and-on-because-somebody-named-a-step-with-a-whole-"
     "sentence-and-then-one-more-for-good-measure",
     "contract/" + "Vertrag über Wärmepumpen – 熱泵 2026-11 " * 4 + "Ende",
@@ -143,7 +144,7 @@ LONG = [
 ]
 
 
-@pytest.mark.parametrize("slot", LONG, ids=["long", "unicode", "odd"])
+@pytest.mark.parametrize("slot", SLOTS, ids=["ordinary", "long", "unicode", "odd"])
 def test_a_key_comes_back_as_it_was_given_however_long_it_is_and_in_any_script(case: Case, slot: str) -> None:
     key = case.key(slot)
     assert case.system.find(case.verb, case.payload, key) == Absent()

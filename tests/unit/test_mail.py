@@ -249,8 +249,14 @@ def test_the_account_is_the_same_whatever_address_the_mail_is_sent_from(tmp_path
     assert mail(tmp_path).account == mail(tmp_path, from_address="new@kranz.example").account == "mail:main"
 
 
-@given(key=st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=300))
-@settings(deadline=None, max_examples=60)
+KEYS = [f"mail:main/send/{'x' * length}" for length in range(1, 120)]
+
+
+@given(
+    key=st.sampled_from(KEYS)
+    | st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=300)
+)
+@settings(deadline=None, max_examples=150)
 def test_every_key_is_read_back_as_it_was_written_and_leaves_with_no_mail(key: str) -> None:
     from agentos.effects.mail.message import Mail, compose, without_notes
     from agentos.effects.mail.outbox import Entry

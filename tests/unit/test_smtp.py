@@ -28,7 +28,7 @@ from agentos.effects.port import Absent, Found, Unknown
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.workspace.model import MailSettings, SmtpSettings
 
-KEY = "mail:main/send/01931f00-0000-7000-8000-000000000001/a-slot-so-long-that-a-header-of-it-is-folded"
+KEY = "mail:main/send/01931f00-0000-7000-8000-000000000001/invoice/mail"
 PASSWORD = "correct horse battery staple"
 CLOCK = FixedClock(datetime(2026, 11, 23, 12, tzinfo=UTC))
 
