@@ -4,14 +4,16 @@ done."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from agentos.effects.port import Proposal, Receipt, System, Verb, effect_key
-from agentos.errors import Permanent
+from agentos.errors import Permanent, Transient
 from agentos.events.log import Reader
 from agentos.events.record import Record
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
+from agentos.tasks.signals import Until
 from agentos.tasks.values import digest_of, unpack
 
 MOST_GENERATIONS = 1000
@@ -162,6 +164,9 @@ def undo_item(run: TaskRun, key: str) -> Item:
     payload = filled(unpack(data["payload"], run.platform.blobs, started.subject), data["assigned"], data["fill"])
     try:
         proposal = system.undo(data["verb"], payload, receipt)
+    except Transient as error:
+        again = run.now() + timedelta(seconds=error.retry_after or 30)
+        raise Until(again, f"{data['title']}: how to undo it could not be looked up: {error}") from None
     except (KeyError, TypeError, ValueError) as error:  # a receipt by hand lacks what a system would have said
         raise Permanent(f"{data['title']}: its receipt does not say enough ({error}).", code="undo.receipt") from None
     if proposal is None:
