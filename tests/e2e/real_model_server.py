@@ -30,7 +30,7 @@ def main() -> None:
     params.n_parallel = 1
     params.warmup = False
     params.ui = False
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1  # with two, beside a busy machine, some requests never end (they wait for each other spinning)
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()

@@ -62,7 +62,7 @@ def base_url() -> Iterator[str]:
 
 
 def models(url: str, **settings: Any) -> Models:
-    endpoint = ModelEndpoint(**{"model": "smollm2", "base_url": url, "local": True, "timeout_seconds": 30, **settings})
+    endpoint = ModelEndpoint(**{"model": "smollm2", "base_url": url, "local": True, "timeout_seconds": 120, **settings})
     return Models(ModelSettings(local=(endpoint,)), {}, cache=MemoryCache())
 
 
