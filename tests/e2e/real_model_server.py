@@ -30,7 +30,8 @@ def main() -> None:
     params.n_parallel = 1
     params.warmup = False
     params.ui = False
-    params.cpuparams.n_threads = 1  # with two, beside a busy machine, some requests never end (they wait for each other spinning)
+    # With two threads, on a busy machine, some requests never end: the threads wait for each other spinning.
+    params.cpuparams.n_threads = 1
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()
