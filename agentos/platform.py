@@ -13,6 +13,7 @@ from agentos.errors import Refused
 from agentos.events.blobs import Blobs
 from agentos.events.log import Reader
 from agentos.events.sqlite import SQLiteLog
+from agentos.events.witness import Witness, witness_of
 from agentos.secrets.keyring import KeyRing
 from agentos.secrets.sealing import Sealer
 
@@ -49,6 +50,7 @@ class Store:
     log: SQLiteLog
     blobs: Blobs
     sealer: Sealer
+    witness: Witness
 
     @property
     def leases(self) -> Path:
@@ -91,7 +93,8 @@ def open_store(root: Path, *, clock: Clock | None = None) -> Store:
     state = root / "state"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     sealer = Sealer(KeyRing(state / "keys"))
-    return Store(root, SQLiteLog(state / "events.db", sealer, clock=clock), Blobs(state / "blobs", sealer), sealer)
+    log = SQLiteLog(state / "events.db", sealer, clock=clock)
+    return Store(root, log, Blobs(state / "blobs", sealer), sealer, witness_of(root))
 
 
 def refuse_if_stopped(reader: Reader, stop_file: Path) -> None:

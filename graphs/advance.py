@@ -52,7 +52,10 @@ async def advance(platform: Platform, task: str, *, by: str = "advance") -> Adva
     try:
         with Lease(platform.store.leases, task) as lease:
             run = TaskRun(platform, task, lease)
-            stopped = await _advance(run, by)
+            try:
+                stopped = await _advance(run, by)
+            finally:
+                run.flush()
             return Advanced(run.state, stopped=stopped)
     except Taken:
         return Advanced(load(platform, task), busy=True)

@@ -1,14 +1,15 @@
 """Compiles a recorded plan into a LangGraph graph and runs it.
 
-Every node is the same thin wrapper around `execute`; it never raises for expected failures, because an exception in one
-branch would cancel its siblings in mid-flight, and the error handler turns the rest into recorded outcomes. A step that
-can't go on returns without a result; the steps after it see that and do nothing.
+Every node is the same thin wrapper around `execute`, for a chain of steps of which each waits only for the one before;
+it never raises for expected failures, because an exception in one branch would cancel its siblings in mid-flight, and
+the error handler turns the rest into recorded outcomes. A step that can't go on returns without a result; the steps
+after it see that and do nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, TypedDict
 
@@ -37,6 +38,8 @@ class Context:
     """Advances one step and returns its status."""
     crashed: Callable[[str, BaseException], Awaitable[None]]
     """Records a step whose code raised what nobody expected."""
+    at: dict[str, str] = field(default_factory=dict)
+    """Node -> the step of its chain that it is on: which one an error came from."""
 
 
 async def choreograph(plan: Plan, context: Context, *, parallel: int = 4) -> dict[str, str]:
@@ -51,18 +54,15 @@ async def choreograph(plan: Plan, context: Context, *, parallel: int = 4) -> dic
 def compiled(shape: Shape) -> CompiledStateGraph[Any, Any, Any, Any]:
     """The graph of a plan's shape. Compiling five nodes costs about as much as running them, hence the cache.
 
-    Supersteps are barriers, so a chain inside a branch is one subgraph; a join is one edge from the list of what it
-    needs, because separate edges would fire it twice on uneven branches.
+    Supersteps are barriers, so a chain inside a branch is one node; a join is one edge from the list of what it needs,
+    because separate edges would fire it twice on uneven branches.
     """
     chains = chains_of(shape)
     head_of = {step: chain[0] for chain in chains for step in chain}
     needs = dict(shape)
     graph: StateGraph[Any, Any, Any, Any] = StateGraph(State, context_schema=Context)
     for chain in chains:
-        if len(chain) == 1:
-            graph.add_node(chain[0], _node(chain[0]), error_handler=_on_error)
-        else:
-            graph.add_node(chain[0], _sequence(chain))
+        graph.add_node(chain[0], _node(chain), error_handler=_on_error)
     joined = {head_of[need] for chain in chains for need in needs[chain[0]]}
     for chain in chains:
         before = sorted({head_of[need] for need in needs[chain[0]]})
@@ -92,22 +92,18 @@ def chains_of(shape: Shape) -> list[tuple[str, ...]]:
     return chains
 
 
-def _sequence(chain: tuple[str, ...]) -> CompiledStateGraph[Any, Any, Any, Any]:
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(State, context_schema=Context)
-    for before, step in zip((START, *chain), chain, strict=False):
-        graph.add_node(step, _node(step), error_handler=_on_error)
-        graph.add_edge(before, step)
-    graph.add_edge(chain[-1], END)
-    return graph.compile()
-
-
-def _node(step: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+def _node(chain: tuple[str, ...]) -> Callable[..., Awaitable[dict[str, Any]]]:
     async def node(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
-        return {"done": {step: await runtime.context.execute(step)}}
+        context, done = runtime.context, {}
+        for step in chain:
+            context.at[chain[0]] = step
+            done[step] = await context.execute(step)
+        return {"done": done}
 
     return node
 
 
 async def _on_error(state: State, error: NodeError, runtime: Runtime[Context]) -> dict[str, Any]:
-    await runtime.context.crashed(error.node, error.error)
-    return {"done": {error.node: "failed"}}
+    step = runtime.context.at.get(error.node, error.node)
+    await runtime.context.crashed(step, error.error)
+    return {"done": {step: "failed"}}

@@ -12,7 +12,6 @@ from agentos.effects.port import Found
 from agentos.errors import Permanent
 from agentos.events.record import NewEvent
 from agentos.events.types import ApprovalRequested, ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
-from agentos.events.witness import witness_of
 from agentos.ids import uuid7
 from agentos.tasks.cards import request, spent
 from agentos.tasks.doubt import look
@@ -87,14 +86,15 @@ async def _complete(run: TaskRun) -> bool:
     actual = _actual(run) | {"outcome": outcome}
     fact = TaskCompleted(summary=_summary(run), actual=actual)
     await run.record(run.event(fact, key=f"task.closed/{run.task}"))
-    note_head(run)
+    await note_end(run)
     return True
 
 
-def note_head(run: TaskRun) -> None:
-    """Keep the head's hash outside the log, so that a cut tail is found. A help, never a reason to fail a task."""
-    with suppress(OSError):
-        witness_of(run.platform.store.root).note(*run.platform.log.head())
+async def note_end(run: TaskRun) -> None:
+    """Keep the hash of its end outside the log, so that a cut tail is found. A help, never a reason to fail a task."""
+    if run.newest is not None:
+        with suppress(OSError):
+            await run.off_loop(run.platform.store.witness.note, run.newest.seq, run.newest.hash)
 
 
 async def _contradicted(run: TaskRun, error: Contradiction) -> bool:
@@ -166,7 +166,7 @@ async def _unwind(run: TaskRun, failed: str, because: str = "") -> bool:
     unused = [effect for effect in run.state.effects.values() if effect.status in ("waiting", "failed")]
     events += voided_numbers(run.platform.log, run.task, unused, step.code or "task.failed")
     await run.record(*events)
-    note_head(run)
+    await note_end(run)
     return True
 
 

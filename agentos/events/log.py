@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from agentos.events.record import NewEvent, Record
+from agentos.events.record import Appended, NewEvent, Record
 
 
 class Reader(Protocol):
@@ -41,7 +41,7 @@ It must be quick and touch nothing but its Reader: every appender of the process
 
 
 class EventLog(Reader, Protocol):
-    def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[list[Record]]:
+    def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[Appended]:
         """Queue for the next group commit. The future resolves once the events are durable, all of them or none.
 
         Raises (through the future) Conflict for a key that exists, Refused from the decision, AgentOSError when the log
@@ -49,11 +49,11 @@ class EventLog(Reader, Protocol):
         """
         ...
 
-    def append(self, what: NewEvent | Sequence[NewEvent] | Decision) -> list[Record]:
+    def append(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
         """`submit`, and wait."""
         ...
 
-    async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> list[Record]:
+    async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
         """`submit`, and await."""
         ...
 

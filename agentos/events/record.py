@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -78,3 +78,15 @@ class Record:
             "data": self.data,
             "hash": self.hash.hex(),
         }
+
+
+class Appended(list[Record]):
+    """What one append wrote.
+
+    `since`: after it and up to these, nothing else was written to their streams; so whoever has folded a stream up to
+    `since` may go on with these and needs no read. A log that can't tell says the seq just before the first.
+    """
+
+    def __init__(self, records: Iterable[Record], since: int) -> None:
+        super().__init__(records)
+        self.since = since

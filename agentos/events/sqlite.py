@@ -18,7 +18,7 @@ from agentos.errors import AgentOSError, StorageError
 from agentos.events.chain import GENESIS
 from agentos.events.group_commit import GroupCommit
 from agentos.events.log import Decision
-from agentos.events.record import FORGOTTEN, NewEvent, Record
+from agentos.events.record import FORGOTTEN, Appended, NewEvent, Record
 from agentos.events.upcast import upcast
 from agentos.secrets.sealing import MARK, Sealer
 
@@ -128,20 +128,22 @@ class SQLiteLog:
 
     # -- writing
 
-    def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[list[Record]]:
+    def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[Appended]:
+        return self._opened().submit(what)
+
+    def append(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
+        return self.submit(what).result()
+
+    async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
+        return await self._opened().record(what)
+
+    def _opened(self) -> GroupCommit:
+        """The writer of this process: after a fork, the one before is the parent's."""
         with self._lock:
             if self._writer is None or self._pid != os.getpid():
                 self._writer = GroupCommit(lambda: connect(self.path), self._sealer, self._clock, SQLiteReader)
                 self._pid = os.getpid()
-            return self._writer.submit(what)
-
-    def append(self, what: NewEvent | Sequence[NewEvent] | Decision) -> list[Record]:
-        return self.submit(what).result()
-
-    async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> list[Record]:
-        import asyncio
-
-        return await asyncio.wrap_future(self.submit(what))
+            return self._writer
 
     def close(self) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,21 @@ class Witness:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
+        self._newest: tuple[int, bytes] = (0, b"")
+        self._noted = 0
 
     def note(self, seq: int, hash: bytes) -> None:
-        """Append one line. A line cut short by a crash is passed over when reading."""
+        """Append one line, durably. From several threads at once, the newest is noted for all: its hash rests on the
+        others'. A line cut short by a crash is passed over when reading."""
+        self._newest = max(self._newest, (seq, hash))
+        with self._lock:
+            if seq > self._noted:
+                newest = self._newest
+                self._write(*newest)
+                self._noted = newest[0]
+
+    def _write(self, seq: int, hash: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "ab") as file:
             file.write(f"{seq} {hash.hex()}\n".encode())

@@ -16,7 +16,7 @@ from agentos.models.request import ModelAnswer, ModelEstimate, ModelRequest
 from agentos.policy import Allow, Decision, Defer, ModelAction, NeedsApproval, decide
 from agentos.tasks.facts import model_context
 from agentos.tasks.signals import NeedsCard, Until
-from agentos.tasks.values import pack, unpack
+from agentos.tasks.values import unpack
 
 if TYPE_CHECKING:
     from agentos.tasks.run import TaskRun
@@ -37,7 +37,7 @@ class LiveCaller:
         if known is not None:
             return unpack(known.data.get("answer"), run.platform.blobs, known.subject)
         answer = await CAPABILITIES[capability](run, **arguments)
-        packed = await run.off_loop(pack, answer, run.platform.blobs, run.subject)
+        packed = await run.pack(answer)
         fact = ToolCalled(
             step=self._step, round=self._round, capability=capability, request=request, nth=nth, answer=packed
         )
@@ -110,7 +110,7 @@ class LiveCaller:
             nth=nth,
             tier=request.tier,
             model=answer.model,
-            answer=await run.off_loop(pack, content, run.platform.blobs, run.subject),
+            answer=await run.pack(content),
             tokens_in=answer.usage.input_tokens,
             tokens_out=answer.usage.output_tokens,
             cost=cost,

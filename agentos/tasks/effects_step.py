@@ -10,7 +10,6 @@ from agentos.tasks.items import Item, items_of, receipt_of, undo_items
 from agentos.tasks.performing import find_out, left_standing, perform
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
-from agentos.tasks.values import pack
 
 
 async def carry_out(run: TaskRun, step: Step) -> None:
@@ -83,6 +82,6 @@ async def _complete(
         "stands": stands or [],
         "rehearsed": [item.proposal.title for item in items] if run.state.rehearsal else [],
     }
-    packed = await run.off_loop(pack, output, run.platform.blobs, run.subject)
+    packed = await run.pack(output)
     fact = StepCompleted(step=step.id, round=state.round, output=packed)
     await run.record(run.event(fact, key=f"step.completed/{run.task}/{step.id}/{state.round}"))

@@ -14,7 +14,6 @@ from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
 from agentos.tasks.state import CardState
-from agentos.tasks.values import pack
 
 
 def newest_card(run: TaskRun, step: str) -> CardState | None:
@@ -82,7 +81,7 @@ async def _request(run: TaskRun, step: Step, left: list[Item], asking: dict[str,
     shown = {item.key: asking.get(item.key) or granted_reasons(run, step.id, item) for item in left}
     texts = {}
     for item in left:
-        texts[item.key] = await run.off_loop(pack, item.proposal.payload, run.platform.blobs, run.subject)
+        texts[item.key] = await run.pack(item.proposal.payload)
     approvals = run.platform.policy.approvals
     expires = run.now() + timedelta(hours=approvals.expires_hours)
     warns = (expires - timedelta(hours=approvals.warn_hours)).isoformat()

@@ -25,7 +25,7 @@ from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
 from agentos.tasks.state import EffectState
-from agentos.tasks.values import digest_of, pack
+from agentos.tasks.values import digest_of
 
 MOST_ATTEMPTS = 8
 """Tries for a passing reason before the operator is asked whether to go on trying."""
@@ -132,7 +132,7 @@ def _check_circuit(run: TaskRun, item: Item) -> None:
 
 async def _start(run: TaskRun, step: Step, item: Item, authority: str | None) -> None:
     """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start."""
-    packed = await run.off_loop(pack, item.proposal.payload, run.platform.blobs, item.proposal.subject or run.subject)
+    packed = await run.pack(item.proposal.payload, item.proposal.subject)
     seen, granted = run.state.seq, granted_reasons(run, step.id, item)
     by = authority or authority_of(run, step.id, item)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentos.errors import Conflict, Refused, StorageError
 from agentos.events.log import Decision, Reader
-from agentos.events.record import NewEvent
+from agentos.events.record import Appended, NewEvent, Record
 from agentos.events.types import Fact, StepStarted
 from agentos.ids import digest
 from agentos.platform import Platform, refuse_if_stopped
@@ -17,9 +17,11 @@ from agentos.tasks.lease import Lease
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.signals import Until
 from agentos.tasks.state import StepState, TaskState, apply, fold
-from agentos.tasks.values import unpack
+from agentos.tasks.values import BLOB, LARGE, canonical, unpack
 
 CLOSING = ("task.completed", "task.failed", "task.cancelled")
+SOON = 0.02
+"""Seconds that a step's start may wait for the next commit."""
 
 
 class TaskClosed(Refused):
@@ -49,7 +51,10 @@ class TaskRun:
         """What ends this pass: not a step's failure, but a reason why no step may or can go on."""
         self.guessed = False
         """Whether a model, not a rule, chose the workflow."""
+        self.newest: Record | None = None
+        """The last event of the stream that was seen; None before anything happened in this pass."""
         self._plan: Plan | None = None
+        self._pending: list[NewEvent] = []
         self._outputs: dict[tuple[str, int], Any] = {}
 
     @property
@@ -79,25 +84,49 @@ class TaskRun:
     async def record(self, *events: NewEvent) -> None:
         """Append facts: what has happened is recorded, even by a worker that lost its lease. A fact that stands is
         fine."""
+        facts = [*self._unwritten(), *events]
         try:
-            await self.platform.log.record(list(events))
+            self._take(await self.platform.log.record(facts))
         except Conflict:
-            if len(events) > 1:  # a neighbour stands already: the others must not be lost with it
-                for event in events:
-                    await self.record(event)
+            if len(facts) > 1:  # a neighbour stands already: the others must not be lost with it
+                for fact in facts:
+                    await self.record(fact)
                 return
-        self.catch_up()
+            self.catch_up()
 
-    def record_soon(self, *events: NewEvent) -> None:
-        """Queue facts without waiting: they are durable before anything queued after them is."""
-        self.platform.log.submit(list(events))
+    def record_with_next(self, *events: NewEvent) -> None:
+        """Facts that nothing rests on yet share the commit of what is recorded next, and are written before it. Where
+        nothing is for a moment they are written all the same, so that who watches sees them."""
+        self._pending += events
+        asyncio.get_running_loop().call_later(SOON, self.flush)
+
+    def flush(self) -> None:
+        """Write what waits for the next commit, without waiting for it."""
+        if self._pending:
+            self.platform.log.submit(self._unwritten())
+
+    def _unwritten(self) -> list[NewEvent]:
+        pending, self._pending = self._pending, []
+        return pending
 
     async def claim(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> None:
         """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without
         lease."""
+        checked, pending = self.checked(decide), self._unwritten()
+        try:
+            self._take(await self.platform.log.record(lambda reader: [*pending, *checked(reader)]))
+        except Refused:
+            self._pending = [*pending, *self._pending]
+            raise
 
-        await self.platform.log.record(self.checked(decide))
-        self.catch_up()
+    def _take(self, written: Appended) -> None:
+        """Fold what was just written; read the stream only where somebody else may have written to it meanwhile."""
+        if written.since > self.state.seq:
+            self.catch_up()
+            return
+        for record in written:
+            if record.stream == self.stream:
+                self._apply(record)
 
     def checked(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> Decision:
         def on(reader: Reader) -> Sequence[NewEvent]:
@@ -112,9 +141,13 @@ class TaskRun:
 
     def catch_up(self) -> None:
         for record in self.platform.log.read(after=self.state.seq, stream=self.stream):
-            if record.type == "task.planned":
-                self._plan = None
-            apply(self.state, record)
+            self._apply(record)
+
+    def _apply(self, record: Record) -> None:
+        if record.type == "task.planned":
+            self._plan = None
+        apply(self.state, record)
+        self.newest = record
 
     def output(self, step: str) -> Any:
         """A step's recorded output, with what the operator edited laid over it. None when there is none (yet)."""
@@ -140,7 +173,9 @@ class TaskRun:
                 agent_version=step.agent_version, tier=tier, now=self.now(),
                 seed=digest(f"{self.task}/{step.id}/{state.round}".encode()),
             )  # fmt: skip
-            self.record_soon(self.event(fact, key=f"step.started/{self.task}/{step.id}/{state.round}/{fact.attempt}"))
+            self.record_with_next(
+                self.event(fact, key=f"step.started/{self.task}/{step.id}/{state.round}/{fact.attempt}")
+            )
             state.status, state.attempt, state.retry_at = "started", fact.attempt, None
             state.agent, state.agent_version, state.tier = fact.agent, fact.agent_version, tier
             state.now, state.seed = fact.now.isoformat(), fact.seed
@@ -155,6 +190,13 @@ class TaskRun:
             "slots": understanding.get("slots") or {},
             "language": understanding.get("language"),
         }
+
+    async def pack(self, value: Any, subject: str | None = None) -> Any:
+        """`pack` for this task's client (or `subject`); a large value's blob is written off the loop."""
+        data = canonical(value)
+        if len(data) <= LARGE:
+            return value
+        return {BLOB: await self.off_loop(self.platform.blobs.put, data, subject or self.subject)}
 
     async def off_loop(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Blocking work (files, git, SMTP) goes to a thread."""

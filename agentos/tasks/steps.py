@@ -26,7 +26,6 @@ from agentos.tasks.plan import Step, resolve
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import NeedsCard, Parked, Until
 from agentos.tasks.state import StepState
-from agentos.tasks.values import pack
 
 MOST_ATTEMPTS = 6
 """Tries of a step that fails for a passing reason, before that is taken as permanent."""
@@ -178,7 +177,7 @@ def _kit(run: TaskRun, step: Step, state: StepState, agent: AgentModule) -> Agen
 
 async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, result: BaseModel) -> None:
     output = result.model_dump(mode="json")
-    packed = await run.off_loop(pack, output, run.platform.blobs, run.subject)
+    packed = await run.pack(output)
     confidence = output.get("confidence")
     before = [run.state.step(need).labels for need in step.needs]
     if run.plan_is_a_models and any(not isinstance(v, str) or not v.startswith("$") for v in step.inputs.values()):

@@ -11,6 +11,7 @@ from agentos.ids import digest
 
 LARGE = 4096
 """Bytes of JSON above which a value becomes a blob."""
+BLOB = "$blob"
 
 
 def canonical(value: Any) -> bytes:
@@ -25,12 +26,12 @@ def digest_of(value: Any) -> str:
 def pack(value: Any, blobs: Blobs, subject: str | None) -> Any:
     """`value`, or {"$blob": digest} once its bytes are durable."""
     data = canonical(value)
-    return {"$blob": blobs.put(data, subject)} if len(data) > LARGE else value
+    return {BLOB: blobs.put(data, subject)} if len(data) > LARGE else value
 
 
 def unpack(value: Any, blobs: Blobs, subject: str | None) -> Any:
     """The value again. None when it belonged to a client who was forgotten."""
-    if isinstance(value, dict) and value.keys() == {"$blob"}:
-        data = blobs.get(value["$blob"], subject)
+    if isinstance(value, dict) and value.keys() == {BLOB}:
+        data = blobs.get(value[BLOB], subject)
         return None if data is None else orjson.loads(data)
     return value

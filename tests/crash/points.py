@@ -120,9 +120,9 @@ def around_log(points: Points) -> None:
         pending.append(label(event))
         return stored(self, event, *more)
 
-    def committing(self: Any, batch: Any) -> None:
+    def committing(self: Any, batch: Any) -> Any:
         pending.clear()
-        commit(self, batch)
+        return commit(self, batch)
 
     def at(what: str) -> None:
         for name in pending:
