@@ -24,6 +24,9 @@ test: .venv/.dev  ## the tests
 test-all: .venv/.dev  ## the tests, the slow ones too
 	@$(PYTEST)
 
+bench: .venv/.bench  ## ours beside its peers in one run, as ratios (ONLY="steps appends status growth", ROUNDS=9)
+	@PYTHONPATH=.venv/bench $(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
+
 check: gates test  ## formatter, linter, types, import rules, Dagster's definitions, tests
 
 gates: gate-format gate-lint gate-types gate-imports gate-dagster  ## everything of `make check` but the tests
@@ -54,6 +57,7 @@ lock: .venv/.dev  ## resolves the lock files again (UPGRADE=--upgrade takes newe
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group build -c requirements-dev.lock -o requirements-build.lock
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group uv -o requirements-uv.lock
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group bench -c requirements-dev.lock -o requirements-bench.lock
 
 clean:  ## removes .venv, the demo workspace and caches
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -69,4 +73,10 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-e
 .venv/.dev: .venv/.runtime requirements-dev.lock requirements-weights.lock
 	@echo "Adding what the tests need ..."
 	@$(PYTHON) tools/venv.py dev
+	@touch $@
+
+# Apart from .venv's own packages, so that none of theirs can hide one that ours lacks.
+.venv/.bench: .venv/.dev requirements-bench.lock
+	@echo "Adding the benchmarks' peers ..."
+	@$(PYTHON) tools/venv.py bench
 	@touch $@

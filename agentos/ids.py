@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import uuid
 
 
 def uuid7(unix_ms: int | None = None, entropy: bytes | None = None) -> str:
@@ -15,7 +14,8 @@ def uuid7(unix_ms: int | None = None, entropy: bytes | None = None) -> str:
     value = (ms & ((1 << 48) - 1)) << 80 | int.from_bytes(rand, "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def digest(data: bytes) -> str:

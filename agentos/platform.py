@@ -16,6 +16,7 @@ from agentos.events.sqlite import SQLiteLog
 from agentos.events.witness import Witness, witness_of
 from agentos.secrets.keyring import KeyRing
 from agentos.secrets.sealing import Sealer
+from agentos.views.spending import Spending
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -77,6 +78,7 @@ class Platform:
     agents: Mapping[str, AgentModule]
     circuits: Circuits
     environ: Mapping[str, str] = field(default_factory=dict)
+    spending: Spending = field(default_factory=Spending)
     knowledge: Knowledge | None = None
     """The index of knowledge/, made when first searched."""
 

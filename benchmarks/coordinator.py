@@ -37,7 +37,7 @@ class Request(BaseModel):
     pass
 
 
-class Result(BaseModel):
+class Text(BaseModel):
     text: str
 
 
@@ -45,11 +45,10 @@ class Noop:
     manifest = Manifest(
         role="noop", version="1", outcome="Nothing.", tier="none", failure_modes=("none",), unwound="Nothing.", kpi="-"
     )
-    Request = Request
-    Result = Result
+    Request: type[BaseModel] = Request
 
-    async def run(self, request: BaseModel, kit: Kit) -> Result:
-        return Result(text=RESULT)
+    async def run(self, request: BaseModel, kit: Kit) -> BaseModel:
+        return Text(text=RESULT)
 
 
 class Coordinator:

@@ -1,11 +1,12 @@
-"""The peers, each doing the same five steps as it is meant to be used: `run(count, at_once)` returns seconds."""
+"""The peers, each doing the same five steps as it is meant to be used: `run(tasks, at_once)` returns seconds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -23,13 +24,13 @@ class State(TypedDict):
 def five_nodes() -> Any:
     from langgraph.graph import END, START, StateGraph
 
-    def node(name: str) -> Callable[[State], Awaitable[dict[str, Any]]]:
+    def node(name: str) -> Callable[..., Awaitable[dict[str, Any]]]:
         async def work(state: State) -> dict[str, Any]:
             return {"done": {name: RESULT}}
 
         return work
 
-    graph = StateGraph(State)
+    graph: StateGraph[Any, Any, Any, Any] = StateGraph(State)
     names = [f"s{n}" for n in range(STEPS)]
     for name in names:
         graph.add_node(name, node(name))
@@ -46,13 +47,12 @@ class LangGraph:
     def __init__(self, folder: Path, loop: asyncio.Runner) -> None:
         self._loop, self._graph = loop, five_nodes().compile()
         self._options: dict[str, Any] = {}
-        self._threads = (f"thread-{n}" for n in iter(int, 1))
-        self._threads = _names()
+        self._threads = (f"thread-{n}" for n in count())
 
-    def run(self, count: int, at_once: int) -> float:
-        return self._loop.run(self._run(count, at_once))
+    def run(self, tasks: int, at_once: int) -> float:
+        return self._loop.run(self._run(tasks, at_once))
 
-    async def _run(self, count: int, at_once: int) -> float:
+    async def _run(self, tasks: int, at_once: int) -> float:
         places = asyncio.Semaphore(at_once)
 
         async def one() -> None:
@@ -62,18 +62,11 @@ class LangGraph:
                 assert len(result["done"]) == STEPS
 
         began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(count)))
+        await asyncio.gather(*(one() for _ in range(tasks)))
         return time.perf_counter() - began
 
     def close(self) -> None:
         return
-
-
-def _names() -> Iterator[str]:
-    n = 0
-    while True:
-        n += 1
-        yield f"thread-{n}"
 
 
 class Saver(LangGraph):
@@ -130,10 +123,10 @@ class Dbos:
         self._work = work
         DBOS.launch()
 
-    def run(self, count: int, at_once: int) -> float:
+    def run(self, tasks: int, at_once: int) -> float:
         began = time.perf_counter()
         with ThreadPoolExecutor(at_once) as threads:
-            list(threads.map(lambda _: self._work(), range(count)))
+            list(threads.map(lambda _: self._work(), range(tasks)))
         return time.perf_counter() - began
 
     def close(self) -> None:
@@ -141,19 +134,19 @@ class Dbos:
 
 
 class BareTable:
-    """Five commits of a 2 KB row each; at once, each commit carries a row of every run. The floor of whatever is durable
-    on this disk."""
+    """Five commits of a 2 KB row each; at once, each commit carries a row of every run. The floor of whatever is
+    durable on this disk."""
 
     name = "the bare table"
 
     def __init__(self, folder: Path, loop: asyncio.Runner) -> None:
         self._table = Table(folder / "bare.db")
 
-    def run(self, count: int, at_once: int) -> float:
+    def run(self, tasks: int, at_once: int) -> float:
         began = time.perf_counter()
-        for n in range(0, count, at_once):
+        for n in range(0, tasks, at_once):
             for _ in range(STEPS):
-                self._table.commit([RESULT.encode()] * min(at_once, count - n))
+                self._table.commit([RESULT.encode()] * min(at_once, tasks - n))
         return time.perf_counter() - began
 
     def close(self) -> None:

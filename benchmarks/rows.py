@@ -59,12 +59,13 @@ def table(rows: Sequence[Row]) -> str:
         for row in rows
     ]  # fmt: skip
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    right = {2, 3, 5}
-    return "\n".join(
-        "  ".join(cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-        .rstrip()
-        for line in lines
-    )  # fmt: skip
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Figures to the right, words to the left."""
+    padded = [c.rjust(w) if i in (2, 3, 5) else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+    return "  ".join(padded).rstrip()
 
 
 def _figure(value: float) -> str:

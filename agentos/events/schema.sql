@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE UNIQUE INDEX IF NOT EXISTS events_key ON events (key) WHERE key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_stream ON events (stream, seq);
 CREATE INDEX IF NOT EXISTS events_type ON events (type, seq);
+CREATE INDEX IF NOT EXISTS events_type_at ON events (type, at);
 CREATE INDEX IF NOT EXISTS events_correlation ON events (correlation, seq) WHERE correlation IS NOT NULL;
 CREATE TRIGGER IF NOT EXISTS events_no_update BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;

@@ -14,7 +14,7 @@ from agentos.events.types import ModelCalled, ModelReserved, ModelSettled, ToolC
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
 from agentos.models.request import ModelAnswer, ModelEstimate, ModelRequest
 from agentos.policy import Allow, Decision, Defer, ModelAction, NeedsApproval, decide
-from agentos.tasks.facts import model_context
+from agentos.tasks.facts import model_context, zone_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.values import unpack
 
@@ -94,6 +94,7 @@ class LiveCaller:
             )
             return [run.open_event(fact, key=f"model.reserved/{run.task}/{call}")]
 
+        run.platform.spending.catch_up(run.platform.log, run.now(), zone_of(run))
         await run.claim(on)
 
     async def _record(

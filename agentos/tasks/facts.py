@@ -4,7 +4,7 @@ claim."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,8 +17,7 @@ from agentos.money import Money
 from agentos.policy import Context, EffectAction, LookAlike, Reason, Spend
 from agentos.tasks.items import Item, is_undone
 from agentos.tasks.run import TaskRun
-
-_SPENDING = ("model.reserved", "model.settled")
+from agentos.views.spending import TYPES as SPENDING
 
 
 def zone_of(run: TaskRun) -> ZoneInfo:
@@ -84,17 +83,22 @@ def _context(run: TaskRun, reader: Reader, *, granted: tuple[Reason, ...], **mor
     zone = zone_of(run)
     now = run.now()
     local = now.astimezone(zone)
-    month = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     day = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    records = list(reader.read(types=_SPENDING, since_micros=micros(month)))
+
+    def spent(since: date) -> Spend:
+        costs, tokens = run.platform.spending.since(reader, since, now, zone)
+        return Spend(
+            tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(costs.items())), tokens
+        )
+
     configuration = run.platform.workspace.configuration
     budget = run.state.budget
     return Context(
         now=now,
         timezone=zone,
-        task=_spend(reader.read(stream=run.stream, types=_SPENDING)),
-        day=_spend(records, since=day),
-        month=_spend(records),
+        task=_spend(reader.read(stream=run.stream, types=SPENDING)),
+        day=spent(local.date()),
+        month=spent(local.date().replace(day=1)),
         cards_today=sum(1 for _ in reader.read(types=("approval.requested",), since_micros=micros(day))),
         task_budget=Money.model_validate(budget) if budget else None,
         urgency=(run.state.understanding or {}).get("urgency") or "normal",
@@ -106,23 +110,26 @@ def _context(run: TaskRun, reader: Reader, *, granted: tuple[Reason, ...], **mor
     )
 
 
-def _spend(records: Iterable[Record], since: datetime | None = None) -> Spend:
-    """Settled plus still reserved. A reservation counts where it was made; its settlement takes its place."""
+def _spend(records: Iterable[Record]) -> Spend:
+    """Of one task: settled plus still reserved. A settlement takes its reservation's place."""
     reserved: dict[str, dict[str, Any]] = {}
     costs: dict[str, Decimal] = {}
     tokens = 0
     for record in records:
-        data, call = record.data, f"{record.stream}/{record.data['step']}/{record.data['call']}"
+        call = f"{record.data['step']}/{record.data['call']}"
         if record.type == "model.reserved":
-            reserved[call] = data if since is None or record.at >= since else {}
+            reserved[call] = record.data
             continue
         reserved.pop(call, None)
-        if since is None or record.at >= since:
-            tokens += data["tokens"]
-            _add(costs, data["cost"])
+        tokens += record.data["tokens"]
+        _add(costs, record.data["cost"])
     for data in reserved.values():
-        tokens += data.get("tokens", 0)
-        _add(costs, data.get("cost"))
+        tokens += data["tokens"]
+        _add(costs, data["cost"])
+    return _as_spend(costs, tokens)
+
+
+def _as_spend(costs: dict[str, Decimal], tokens: int) -> Spend:
     return Spend(tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(costs.items())), tokens)
 
 
