@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 import orjson
@@ -125,6 +125,11 @@ class SQLiteLog:
     def rows(self) -> Iterator[Any]:
         """The bare columns in order, for verifying: nothing is parsed."""
         return iter(connect(self.path).execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
+
+    def twice(self, column: Literal["id", "key"]) -> Iterator[tuple[int, str]]:
+        """(seq, value) of each value that stands more than once, read from the rows and not from an index."""
+        query = f"SELECT max(seq), {column} FROM events NOT INDEXED WHERE {column} IS NOT NULL"  # noqa: S608
+        return iter(connect(self.path).execute(f"{query} GROUP BY {column} HAVING count(*) > 1"))
 
     # -- writing
 

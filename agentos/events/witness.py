@@ -24,7 +24,7 @@ class Witness:
     def notes(self) -> Iterator[tuple[int, bytes]]:
         try:
             lines = self._path.read_text(encoding="ascii", errors="replace").splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for line in lines:
             seq, _, hash = line.partition(" ")

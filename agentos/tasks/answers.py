@@ -34,6 +34,7 @@ from agentos.ids import uuid7
 from agentos.platform import Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
+from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import stream_of
 from agentos.tasks.state import CardState, TaskState, downstream, fold
 
@@ -260,7 +261,8 @@ class Desk:
                 raise Refused(f"It is not known whether {unsure[0]} happened.", hint=hint, code="task.doubt")
             if busy := [e.data["title"] for e in current.effects.values() if e.status == "started"]:
                 raise Refused(f"{busy[0]} is being done right now.", hint="agentos resume finds out.", code="task.busy")
-            events = [self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")]
+            cancelled = self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")
+            events = [*settled_in_full(current), cancelled]
             for card in current.open_cards():
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,9 @@ from agentos.tasks.values import unpack
 CLOSING = ("task.completed", "task.failed", "task.cancelled")
 
 
+DECISIONS = ("granted", "denied", "answered", "edited", "expired", "superseded", "withdrawn")
+
+
 class TaskClosed(Refused):
     """The task was cancelled or finished meanwhile: what has happened is recorded, nothing more is begun."""
 
@@ -30,6 +34,13 @@ class TaskClosed(Refused):
 
 def stream_of(task: str) -> str:
     return f"task/{task}"
+
+
+def is_overtaken(reader: Reader, event: NewEvent) -> bool:
+    """Whether this event puts aside a card about which something has been decided meanwhile."""
+    if event.type not in ("approval.expired", "approval.superseded", "approval.withdrawn"):
+        return False
+    return any(reader.by_key(f"approval.{how}/{event.data['card']}") is not None for how in DECISIONS)
 
 
 class TaskRun:
@@ -88,9 +99,35 @@ class TaskRun:
                 return
         self.catch_up()
 
+    async def record_open(self, *events: NewEvent, always: Sequence[NewEvent] = ()) -> None:
+        """Append what begins, asks or says where the task stands: not when it was closed meanwhile, nor when the
+        operator has just decided about a card that these events put aside. `always` are facts among them."""
+        with suppress(Conflict):
+            await self.platform.log.record(self._while_open([*always, *events], always))
+        self.catch_up()
+
+    async def record_end(self, *events: NewEvent) -> None:
+        """Append the task's end and what comes with it, all or nothing; a card that was decided meanwhile stays so."""
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            closed = reader.by_key(f"task.closed/{self.task}") is not None
+            return () if closed else [event for event in events if not is_overtaken(reader, event)]
+
+        await self.platform.log.record(on)
+        self.catch_up()
+
     def record_soon(self, *events: NewEvent) -> None:
-        """Queue facts without waiting: they are durable before anything queued after them is."""
-        self.platform.log.submit(list(events))
+        """Queue what begins without waiting: it is durable before anything queued after it is, or the task is
+        closed."""
+        self.platform.log.submit(self._while_open(events))
+
+    def _while_open(self, events: Sequence[NewEvent], always: Sequence[NewEvent] = ()) -> Decision:
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            closed = reader.by_key(f"task.closed/{self.task}") is not None
+            late = closed or any(is_overtaken(reader, event) for event in events)
+            return always if late else events
+
+        return on
 
     async def claim(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> None:
         """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without

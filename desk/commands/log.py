@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -120,6 +120,28 @@ def verify(session: Session) -> int:
     session.give({"ok": verdict.ok, "events": verdict.events, "blobs": verdict.blobs, "first_bad": verdict.first_bad,
                   "why": verdict.why})  # fmt: skip
     return 0 if verdict.ok else 1
+
+
+@command.command("check")
+@click.option("--list", "listed", is_flag=True, help="Say what is checked, and check nothing.")
+@common
+def check(session: Session, listed: bool) -> int:
+    """Hold the log against every invariant of the design. Exit code 1 when one is violated."""
+    from agentos.invariants.check import check as report_of
+    from agentos.invariants.check import invariants
+    from desk.render.invariants import check_lines, list_lines
+
+    if listed:
+        session.show(list_lines(invariants(), session.width))
+        session.give([{"code": one.code, "says": one.says} for one in invariants()])
+        return 0
+    report = report_of(session.store)
+    session.show(check_lines(report, session.wide))
+    session.give(
+        {"ok": report.ok, "events": report.events, "unreadable": report.unreadable, "checked": dict(report.checked),
+         "violations": [asdict(one) for one in report.violations]}
+    )  # fmt: skip
+    return 0 if report.ok else 1
 
 
 @command.command("export")
