@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agentos.errors import AgentOSError, StorageError
 from agentos.ids import digest
@@ -79,7 +80,20 @@ class Blobs:
         return stored
 
 
-_MEND = "Run `agentos log verify`, then restore it from a backup."
+def blobs_in(value: Any) -> Iterator[str]:
+    """Every blob that a payload names."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name in ("$blob", "blob") and isinstance(part, str):
+                yield part
+            else:
+                yield from blobs_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from blobs_in(part)
+
+
+_MEND = "Run `agentos log verify`, then restore it from a backup: `agentos restore`."
 
 
 def _write_durably(path: Path, stored: bytes) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agentos.events.blobs import blobs_in
 from agentos.events.record import Record
 from agentos.invariants.registry import EVERY, before
-from agentos.invariants.world import World, blobs_in
+from agentos.invariants.world import World
 from agentos.secrets.sealing import MARK
 
 OPEN = ("model.reserved", "model.settled", "task.failed")

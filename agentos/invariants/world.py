@@ -3,7 +3,6 @@ effect that ever began)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -238,16 +237,3 @@ def call_of(record: Record) -> tuple[Any, ...]:
     """What makes two calls the same one."""
     data = record.data
     return (record.type, data["step"], data["round"], data["request"], data["nth"])
-
-
-def blobs_in(value: Any) -> Iterator[str]:
-    """Every blob that a payload names."""
-    if isinstance(value, dict):
-        for name, part in value.items():
-            if name in ("$blob", "blob") and isinstance(part, str):
-                yield part
-            else:
-                yield from blobs_in(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from blobs_in(part)

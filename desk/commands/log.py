@@ -104,19 +104,19 @@ def _follow(session: Session, wanted: Filter, after: int) -> None:
 @command.command("verify")
 @common
 def verify(session: Session) -> int:
-    """Recompute the chain of hashes, compare it with what was noted outside, check every blob. Exit code 1 when
-    something was changed, cut or lost."""
-    from agentos.events.verify import verify as verdict_of
-    from agentos.events.witness import witness_of
-    from desk.render.style import bad, good, line
+    """Recompute the chain of hashes, compare it with what was noted outside, check the database and every blob. Exit
+    code 1 when something was changed, cut or lost; the platform is stopped then."""
+    from agentos.damage import verify_all
+    from desk.render.style import bad, dim, good, line
 
-    verdict = verdict_of(session.store.log, session.store.blobs, witness_of(session.root).notes())
+    verdict = verify_all(session.store, lambda done: session.say(dim(f"  {done} events ...")))
     if verdict.ok:
         session.say(f"{good('The log is whole:')} {verdict.events} events, {verdict.blobs} blobs.")
     else:
         where = f"first bad event: {verdict.first_bad}" if verdict.first_bad is not None else "the events are whole"
+        where += f", {len(verdict.faults)} faults" if len(verdict.faults) > 1 else ""
         session.say(f"{bad('The log is not what was written:')} {line(verdict.why)} ({where})")
-        session.say("Stop with `agentos stop`, keep a copy of state/, and restore a backup.")
+        session.say("The platform is stopped. Keep a copy of state/, and restore a backup: agentos restore")
     session.give({"ok": verdict.ok, "events": verdict.events, "blobs": verdict.blobs, "first_bad": verdict.first_bad,
                   "why": verdict.why})  # fmt: skip
     return 0 if verdict.ok else 1
