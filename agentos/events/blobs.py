@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from agentos.errors import AgentOSError, StorageError
 from agentos.ids import digest
 from agentos.secrets.keyring import sync_folder
 from agentos.secrets.sealing import MARK, Sealer
+
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 class Blobs:
@@ -84,7 +87,7 @@ def blobs_in(value: Any) -> Iterator[str]:
     """Every blob that a payload names."""
     if isinstance(value, dict):
         for name, part in value.items():
-            if name in ("$blob", "blob") and isinstance(part, str):
+            if name in ("$blob", "blob") and isinstance(part, str) and _NAME.fullmatch(part):
                 yield part
             else:
                 yield from blobs_in(part)
