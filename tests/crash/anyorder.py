@@ -64,10 +64,10 @@ RECIPES = {
 }
 Whim = Literal["well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug"]
 RULE = {"known_clients_only": False}
+RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
-    "allow": {"actions": {"fake.act": RULE | {"autonomy": "allow"}, "other.act": RULE | {"autonomy": "allow"}}},
-    "ask": {"actions": {"fake.act": RULE | {"autonomy": "ask"}, "other.act": RULE | {"autonomy": "ask"}}},
-    "mixed": {"actions": {"fake.act": RULE | {"autonomy": "allow"}, "other.act": RULE | {"autonomy": "ask"}}},
+    name: {"actions": {"fake.act": RULE | {"autonomy": fake}, "other.act": RULE | {"autonomy": other}}} | RATES
+    for name, fake, other in (("allow", "allow", "allow"), ("ask", "ask", "ask"), ("mixed", "allow", "ask"))
 }
 MOST_TURNS = 40
 
