@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from agentos.clock import Clock
-from agentos.errors import Refused
+from agentos.errors import Refused, StorageError
 from agentos.events.blobs import Blobs
 from agentos.events.log import Reader
 from agentos.events.sqlite import SQLiteLog
@@ -61,6 +62,11 @@ class Store:
     def stop_file(self) -> Path:
         return self.root / "state" / "STOPPED"
 
+    def stop(self, why: str) -> None:
+        """Set the switch as a file with its reason in it: works on a full disk and beside a log that can't be
+        written."""
+        write_stop(self.stop_file, why)
+
     def close(self) -> None:
         self.log.close()
 
@@ -95,13 +101,34 @@ def open_store(root: Path, *, clock: Clock | None = None) -> Store:
     state = root / "state"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     sealer = Sealer(KeyRing(state / "keys"))
-    log = SQLiteLog(state / "events.db", sealer, clock=clock)
+    try:
+        log = SQLiteLog(state / "events.db", sealer, clock=clock)
+    except StorageError as error:
+        if error.code == "log.malformed":
+            write_stop(state / "STOPPED", error.message)
+        raise
     return Store(root, log, Blobs(state / "blobs", sealer), sealer, witness_of(root))
+
+
+def write_stop(file: Path, why: str) -> None:
+    """The file counts by being there; its text is a help, and may be lost on a full disk."""
+    file.touch()
+    with suppress(OSError):
+        file.write_text(f"{why}\n", "utf-8")
+
+
+def stop_reason(file: Path) -> str:
+    """What the stop file says; "" where there is none or it says nothing."""
+    try:
+        return file.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
 
 
 def refuse_if_stopped(reader: Reader, stop_file: Path) -> None:
     """The one switch: an event, and a file too, so that it works on a full disk. Raises Stopped."""
     last = reader.last(stream="platform", types=("platform.stopped", "platform.started"))
     if (last is not None and last.type == "platform.stopped") or os.path.exists(stop_file):
-        why = last.data.get("why", "") if last is not None and last.type == "platform.stopped" else ""
+        said = last.data.get("why", "") if last is not None and last.type == "platform.stopped" else ""
+        why = stop_reason(stop_file) or said
         raise Stopped(f"The platform is stopped{': ' + why if why else ''}.", hint="Run `agentos start` to go on.")

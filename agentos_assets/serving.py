@@ -52,6 +52,7 @@ def serve(
         home, port = make_home(root), free_port(host, port)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         os.write(lock, f"{address} (process {os.getpid()})\n".encode())
+        _verify(root, echo)
         services = list(_services(root, home, host, port))
         echo(f"Starting Dagster for {root} ...")
         with Family(lock) as family:
@@ -59,6 +60,20 @@ def serve(
             echo("Stopping ...")
         echo(f"{family.killed} did not heed and had to be killed." if family.killed else "Everything has ended.")
         return code
+
+
+def _verify(root: Path, echo: Echo) -> None:
+    """The whole log, before anything is served. A damaged one is served stopped, so that it can be looked at."""
+    from agentos.damage import MEND, reason_of, verify_all
+    from agentos.platform import open_store
+
+    store = open_store(root)
+    try:
+        verdict = verify_all(store, lambda done: echo(f"Verifying the log: {done} events ..."))
+    finally:
+        store.close()
+    if not verdict.ok:
+        echo(f"STOPPED: {reason_of(verdict)}.\n{MEND}; nothing is done until then.")
 
 
 def free_port(host: str, first: int) -> int:

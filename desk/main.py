@@ -31,7 +31,7 @@ COMMANDS = {
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`.",
     "replay": "Run a task again from its record, calling nothing.",
-    "log": "The log: follow, filter, verify, export.",
+    "log": "The log: follow, filter, verify, check, export.",
     "demo": "The whole story in a throw-away workspace.",
     "up": "Dagster's page and daemon for the workspace.",
     "completion": "Print the completion script for your shell.",

@@ -9,6 +9,7 @@ from agentos.agent import Question
 from agentos.errors import AgentOSError, Conflict, Refused, StorageError, WorkspaceError
 from agentos.events.types import (
     ApprovalExpired,
+    ApprovalWithdrawn,
     StepCompleted,
     StepFailed,
     TaskFailed,
@@ -19,6 +20,7 @@ from agentos.tasks import cards
 from agentos.tasks.lease import Lease, Taken
 from agentos.tasks.plan import Step
 from agentos.tasks.readiness import can_go_on
+from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import TaskClosed, TaskRun, stream_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.state import TaskState, fold
@@ -71,7 +73,7 @@ async def _advance(run: TaskRun, by: str) -> str:
         if not can_go_on(run.state, run.now()):
             return ""
         if run.state.status == "parked":
-            await run.record(run.event(TaskResumed(by=by)))
+            await run.record_open(run.event(TaskResumed(by=by)))
         if run.state.plan is None and not await _plan(run):
             return ""
         for _ in range(MOST_PASSES):
@@ -132,7 +134,12 @@ def _given_up(run: TaskRun) -> str | None:
 
 
 async def _never_planned(run: TaskRun, code: str, why: str) -> bool:
-    await run.record(run.event(TaskFailed(code=code, why=why), key=f"task.closed/{run.task}"))
+    failed = run.event(TaskFailed(code=code, why=why), key=f"task.closed/{run.task}")
+    withdrawn = [
+        run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}")
+        for card in run.state.open_cards()
+    ]
+    await run.record_end(*settled_in_full(run.state), failed, *withdrawn)
     return False
 
 
@@ -145,8 +152,7 @@ async def _park_unplanned(run: TaskRun) -> None:
         return
     step = run.state.steps.get("plan")
     if step is not None and step.status == "failed":
-        fact = TaskFailed(code=step.code, why="; ".join(step.reasons))
-        await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+        await _never_planned(run, step.code, "; ".join(step.reasons))
 
 
 async def _pass(run: TaskRun) -> bool:
@@ -215,4 +221,4 @@ async def _expire(run: TaskRun) -> None:
     now: datetime = run.now()
     for card in run.state.open_cards():
         if card.expires_at is not None and card.expires_at <= now:
-            await run.record(run.event(ApprovalExpired(card=card.id), key=f"approval.expired/{card.id}"))
+            await run.record_open(run.event(ApprovalExpired(card=card.id), key=f"approval.expired/{card.id}"))

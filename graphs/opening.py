@@ -12,6 +12,7 @@ from typing import Any
 
 import agents
 from agentos.clock import Clock, SystemClock
+from agentos.damage import verify_new
 from agentos.effects.port import System
 from agentos.errors import Refused
 from agentos.events.types import CircuitClosed, CircuitOpened
@@ -41,7 +42,8 @@ def open_platform(
     workspace = load_workspace(root)
     policy = read_policy(root)
     store = open_store(root, clock=clock)
-    record_files(store, root)
+    if verify_new(store).ok:  # a log that is not what was written is looked at, not added to: it came up stopped
+        record_files(store, root)
     circuits = _circuits(store)
     environ = os.environ if environ is None else environ
     return Platform(

@@ -19,6 +19,7 @@ from agentos.tasks.items import is_undone, receipt_of, undo_item
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.performing import left_standing, perform
 from agentos.tasks.plan import Step
+from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
 from agentos.tasks.state import EffectState
@@ -51,7 +52,7 @@ async def park(run: TaskRun, why: list[dict[str, Any]]) -> None:
     """Record what the task waits for; the same wait is recorded once."""
     if run.state.status == "parked" and run.state.parked == why:
         return
-    await run.record(run.event(TaskParked(why=why)))
+    await run.record_open(run.event(TaskParked(why=why)))
 
 
 def _asks(run: TaskRun, step: str) -> bool:
@@ -85,7 +86,7 @@ async def _complete(run: TaskRun) -> bool:
         return await _unwind(run, run.plan.steps[-1].id, f"no receipt for {missing[0]}")
     actual = _actual(run) | {"outcome": outcome}
     fact = TaskCompleted(summary=_summary(run), actual=actual)
-    await run.record(run.event(fact, key=f"task.closed/{run.task}"))
+    await run.record_end(*settled_in_full(run.state), run.event(fact, key=f"task.closed/{run.task}"))
     await note_end(run)
     return True
 
@@ -154,9 +155,8 @@ async def _unwind(run: TaskRun, failed: str, because: str = "") -> bool:
             await park(run, _waiting(run))
             return True
         (unwound if taken_back else stands).append(title)
-    events = [
-        run.event(TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands), key=f"task.closed/{run.task}")
-    ]
+    failed_fact = TaskFailed(code=step.code, why=why, unwound=unwound, stands=stands)
+    events = [*settled_in_full(run.state), run.event(failed_fact, key=f"task.closed/{run.task}")]
     for card in run.state.open_cards():
         events.append(
             run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}")
@@ -165,7 +165,7 @@ async def _unwind(run: TaskRun, failed: str, because: str = "") -> bool:
         events.append(_notice(run, step.code, why, unwound, stands))
     unused = [effect for effect in run.state.effects.values() if effect.status in ("waiting", "failed")]
     events += voided_numbers(run.platform.log, run.task, unused, step.code or "task.failed")
-    await run.record(*events)
+    await run.record_end(*events)
     await note_end(run)
     return True
 

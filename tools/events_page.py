@@ -81,6 +81,8 @@ ABOUT = {
     "workspace.file_changed": About("a file the operator edits is about to be used in a new form", "workspace"),
     "platform.stopped": About("`agentos stop`", "platform", sealed="open"),
     "platform.started": About("`agentos start`", "platform", sealed="open"),
+    "platform.damage_accepted": About("`agentos start --accept-damage`: the operator goes on with just this damage",
+                                      "platform", sealed="open"),
     "circuit.opened": About("an outside system failed too often: not called before `until`", "circuit", sealed="open"),
     "circuit.closed": About("it answers again", "circuit", sealed="open"),
 }  # fmt: skip

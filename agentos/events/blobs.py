@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from agentos.errors import AgentOSError, StorageError
 from agentos.ids import digest
 from agentos.secrets.keyring import sync_folder
 from agentos.secrets.sealing import MARK, Sealer
+
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 class Blobs:
@@ -79,7 +83,20 @@ class Blobs:
         return stored
 
 
-_MEND = "Run `agentos log verify`, then restore it from a backup."
+def blobs_in(value: Any) -> Iterator[str]:
+    """Every blob that a payload names."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            if name in ("$blob", "blob") and isinstance(part, str) and _NAME.fullmatch(part):
+                yield part
+            else:
+                yield from blobs_in(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from blobs_in(part)
+
+
+_MEND = "Run `agentos log verify`, then restore it from a backup: `agentos restore`."
 
 
 def _write_durably(path: Path, stored: bytes) -> None:

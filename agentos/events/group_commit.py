@@ -243,6 +243,10 @@ def _as_ours(error: BaseException) -> BaseException:
             hint="Close the backup or copy that reads it.",
             code="log.busy",
         )
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+        return StorageError(
+            f"the event log is damaged: {error}", hint="Run `agentos log verify`.", code="log.malformed"
+        )
     if isinstance(error, apsw.Error):
         return StorageError(
             f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"

@@ -6,9 +6,10 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 import orjson
@@ -25,6 +26,9 @@ from agentos.secrets.sealing import MARK, Sealer
 _COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
+_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'events' AND type IN ('table', 'trigger')"
+
+
 class SQLiteReader:
     """Reads over one connection. Not to be shared between threads."""
 
@@ -33,7 +37,8 @@ class SQLiteReader:
         self._sealer = sealer
 
     def head(self) -> tuple[int, bytes]:
-        row = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        with _readable():
+            row = self._connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
 
     def read(
@@ -48,14 +53,14 @@ class SQLiteReader:
     ) -> Iterator[Record]:
         where, values = _where(after, stream, types, correlation, since_micros)
         # Left alone, the planner would read every event of the type in the order of seq.
-        table = (
-            "events INDEXED BY events_type_at" if types and since_micros is not None and stream is None else "events"
-        )
+        by_time = types and since_micros is not None and stream is None
+        table = "events INDEXED BY events_type_at" if by_time else "events"
         query = f"SELECT {_COLUMNS} FROM {table} WHERE {where} ORDER BY seq"  # noqa: S608  (placeholders only)
         if limit is not None:
             query += f" LIMIT {int(limit)}"
-        for row in self._connection.execute(query, values):
-            yield self._record(row)
+        with _readable():
+            for row in self._connection.execute(query, values):
+                yield self._record(row)
 
     def last(self, *, stream: str | None = None, types: Sequence[str] = ()) -> Record | None:
         where, values = _where(0, stream, types, None, None)
@@ -69,7 +74,8 @@ class SQLiteReader:
         return self._one(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (id,))  # noqa: S608
 
     def _one(self, query: str, values: tuple[Any, ...]) -> Record | None:
-        row = self._connection.execute(query, values).fetchone()
+        with _readable():
+            row = self._connection.execute(query, values).fetchone()
         return self._record(row) if row else None
 
     def _record(self, row: tuple[Any, ...]) -> Record:
@@ -77,13 +83,33 @@ class SQLiteReader:
         return Record(*columns)
 
     def _decode(self, record: Record) -> dict[str, Any]:
-        stored = record.stored
-        if stored.startswith(MARK):
-            opened = self._sealer.open(record.subject or "", record.id, stored)
-            if opened is None:
+        try:
+            return self._opened(record)
+        except (AgentOSError, ValueError) as error:
+            if self._is_accepted(record.seq):  # known damage reads like what was forgotten: folds pass over it
                 return {FORGOTTEN: True}
-            stored = opened
-        return upcast(record.type, record.version, orjson.loads(stored))
+            if isinstance(error, AgentOSError):
+                raise
+            raise AgentOSError(f"event {record.seq} can't be read", hint=_DAMAGED, code="log.unreadable") from error
+
+    def _is_accepted(self, seq: int) -> bool:
+        """Whether the operator goes on with this event as it is. Read bare, since that event may be broken too."""
+        for record in self.read(types=("platform.damage_accepted",)):
+            with suppress(ValueError):
+                if any(fault["seq"] == seq for fault in orjson.loads(record.stored)["faults"]):
+                    return True
+        return False
+
+    def _opened(self, record: Record) -> dict[str, Any]:
+        plain = self.plain(record)
+        return {FORGOTTEN: True} if plain is None else upcast(record.type, record.version, orjson.loads(plain))
+
+    def plain(self, record: Record) -> bytes | None:
+        """The payload's bytes, unsealed; None when its client was forgotten. Raises AgentOSError when it was
+        altered."""
+        if not record.stored.startswith(MARK):
+            return record.stored
+        return self._sealer.open(record.subject or "", record.id, record.stored)
 
 
 class SQLiteLog:
@@ -126,9 +152,40 @@ class SQLiteLog:
     def by_id(self, id: str) -> Record | None:
         return self._reader.by_id(id)
 
-    def rows(self) -> Iterator[Any]:
-        """The bare columns in order, for verifying: nothing is parsed."""
-        return iter(connect(self.path).execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
+    def plain(self, record: Record) -> bytes | None:
+        return self._reader.plain(record)
+
+    def rows(self, after: int = 0, limit: int = -1) -> Iterator[Any]:
+        """The bare columns in order, for verifying: nothing is parsed. A limit below 0 is none."""
+        query = f"SELECT {_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        return iter(connect(self.path).execute(query, (after, limit)))
+
+    def unsound(self) -> str:
+        """What is wrong with the database's pages, indexes or schema; "" when nothing is. Reads the whole file."""
+        try:
+            connection = connect(self.path)
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+            schema = set(connection.execute(_SCHEMA))
+        except (apsw.Error, AgentOSError, ValueError) as error:
+            return f"the database is damaged: {error}"
+        if found != ["ok"]:
+            return f"the database is damaged: {'; '.join(' '.join(text.split()) for text in found)}"
+        fresh = apsw.Connection(":memory:")
+        fresh.execute(files("agentos.events").joinpath("schema.sql").read_text())
+        return "" if schema == set(fresh.execute(_SCHEMA)) else "the database's schema is not the log's: it was altered"
+
+    def is_readable(self) -> bool:
+        """Whether the database still opens and knows its last event."""
+        try:
+            self.head()
+        except (apsw.Error, AgentOSError, TypeError, ValueError):
+            return False
+        return True
+
+    def twice(self, column: Literal["id", "key"]) -> Iterator[tuple[int, str]]:
+        """(seq, value) of each value that stands more than once, read from the rows and not from an index."""
+        query = f"SELECT max(seq), {column} FROM events NOT INDEXED WHERE {column} IS NOT NULL"  # noqa: S608
+        return iter(connect(self.path).execute(f"{query} GROUP BY {column} HAVING count(*) > 1"))
 
     # -- writing
 
@@ -175,12 +232,30 @@ def connect(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(30_000)
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name='events_type_at'").fetchone():
+        newest = "SELECT count(*) FROM sqlite_master WHERE name IN ('events_in_order', 'events_type_at')"
+        if connection.execute(newest).fetchone() != (2,):
             schema = files("agentos.events").joinpath("schema.sql").read_text()
             connection.execute(f"BEGIN IMMEDIATE; {schema} COMMIT")
-    except apsw.Error as error:
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise malformed(error) from error
+    except (apsw.Error, ValueError) as error:  # ValueError: a damaged text that is no text
         raise unwritable(path, error) from error
     return connection
+
+
+_DAMAGED = "Nothing is done while it is so. Keep a copy of state/, then restore a backup: `agentos restore`."
+
+
+def malformed(error: Exception) -> StorageError:
+    return StorageError(f"the event log is damaged: {error}", hint=_DAMAGED, code="log.malformed")
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
+        raise malformed(error) from error
 
 
 def unwritable(path: Path, error: Exception) -> StorageError:

@@ -361,6 +361,19 @@ class PlatformStarted(Fact):
     TYPE = "platform.started"
 
 
+class DamageAccepted(Fact):
+    TYPE = "platform.damage_accepted"
+    first_bad: int | None
+    """The first event that is wrong or missing; None when only blobs are."""
+    why: str
+    reason: str
+    faults: list[Json]
+    """[{"seq", "mark", "why"}]: exactly this damage is passed over from now on."""
+    head: int
+    head_hash: str
+    """The last event when it was accepted."""
+
+
 class CircuitOpened(Fact):
     TYPE = "circuit.opened"
     circuit: str

@@ -34,18 +34,36 @@ class Witness:
             file.flush()
             os.fsync(file.fileno())
 
+    def last(self) -> tuple[int, bytes] | None:
+        """The newest note, read from the file's end."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(max(os.fstat(file.fileno()).st_size - _LINES, 0))
+                lines = file.read().decode("ascii", "replace").splitlines()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return next((note for line in reversed(lines) if (note := _note(line)) is not None), None)
+
     def notes(self) -> Iterator[tuple[int, bytes]]:
         try:
             lines = self._path.read_text(encoding="ascii", errors="replace").splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         for line in lines:
-            seq, _, hash = line.partition(" ")
-            if seq.isdigit() and len(hash) == 64:
-                try:
-                    yield int(seq), bytes.fromhex(hash)
-                except ValueError:
-                    continue
+            if (note := _note(line)) is not None:
+                yield note
+
+
+_LINES = 1024
+"""Bytes at the file's end that hold a few whole lines."""
+
+
+def _note(line: str) -> tuple[int, bytes] | None:
+    seq, _, hash = line.partition(" ")
+    try:
+        return (int(seq), bytes.fromhex(hash)) if seq.isdigit() and len(hash) == 64 else None
+    except ValueError:
+        return None
 
 
 def witness_of(root: Path) -> Witness:

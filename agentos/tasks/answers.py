@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, Refused
@@ -34,8 +35,12 @@ from agentos.ids import uuid7
 from agentos.platform import Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
+from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import stream_of
 from agentos.tasks.state import CardState, TaskState, downstream, fold
+
+if TYPE_CHECKING:
+    from agentos.events.verify import Verdict
 
 LARGE_TEXT = 32_768
 """Bytes of raw input above which it is kept as a blob."""
@@ -260,7 +265,8 @@ class Desk:
                 raise Refused(f"It is not known whether {unsure[0]} happened.", hint=hint, code="task.doubt")
             if busy := [e.data["title"] for e in current.effects.values() if e.status == "started"]:
                 raise Refused(f"{busy[0]} is being done right now.", hint="agentos resume finds out.", code="task.busy")
-            events = [self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")]
+            cancelled = self._event(state, TaskCancelled(why=why), f"task.closed/{state.id}")
+            events = [*settled_in_full(current), cancelled]
             for card in current.open_cards():
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
@@ -299,17 +305,25 @@ class Desk:
     def stop(self, why: str) -> list[str]:
         """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk
         too."""
-        self.store.stop_file.touch()
+        self.store.stop(why)
         in_flight = [e.data["title"] for e in self._in_flight()]
         self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))
         return in_flight
 
-    def start(self) -> None:
+    def start(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
+        """Go on, once the log is verified. Raises Damaged where it is not what was written, unless the operator
+        accepts just that, with a reason that is recorded."""
+        from agentos.damage import accept, refuse_damaged, verify_all
+
+        verdict = verify_all(self.store, progress)
+        if not verdict.ok and accept_damage:
+            accept(self.store, verdict, accept_damage)
+        else:
+            refuse_damaged(verdict)
         self.store.log.append(PlatformStarted().on("platform", actor="operator"))
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(self.store.stop_file)
-        except FileNotFoundError:
-            return
+        return verdict
 
     def _in_flight(self) -> list[Any]:
         found = []

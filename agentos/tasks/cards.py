@@ -40,7 +40,7 @@ async def request(
     """
     asked = question or ({"slot": "decision", "text": title, "choices": list(choices)} if choices else None)
     content = digest_of([kind, step, title, list(reasons), [e["digest"] for e in effects], asked, _lasting(body)])
-    events = list(after)
+    events: list[NewEvent] = []
     for card in run.state.open_cards():
         if card.step == step:
             if card.data["body"].get("content") == content:
@@ -57,7 +57,7 @@ async def request(
     )  # fmt: skip
     nth = sum(1 for card in run.state.cards.values() if card.step == step) + 1
     events.append(run.event(fact, key=f"approval.requested/{run.task}/{step}/{nth}"))
-    await run.record(*events)
+    await run.record_open(*events, always=after)
     return card_id
 
 

@@ -22,6 +22,7 @@ from agentos.tasks.values import BLOB, LARGE, canonical, unpack
 CLOSING = ("task.completed", "task.failed", "task.cancelled")
 SOON = 0.02
 """Seconds that a step's start may wait for the next commit."""
+DECISIONS = ("granted", "denied", "answered", "edited", "expired", "superseded", "withdrawn")
 
 
 class TaskClosed(Refused):
@@ -32,6 +33,13 @@ class TaskClosed(Refused):
 
 def stream_of(task: str) -> str:
     return f"task/{task}"
+
+
+def is_overtaken(reader: Reader, event: NewEvent) -> bool:
+    """Whether this event puts aside a card about which something has been decided meanwhile."""
+    if event.type not in ("approval.expired", "approval.superseded", "approval.withdrawn"):
+        return False
+    return any(reader.by_key(f"approval.{how}/{event.data['card']}") is not None for how in DECISIONS)
 
 
 class TaskRun:
@@ -84,39 +92,68 @@ class TaskRun:
     async def record(self, *events: NewEvent) -> None:
         """Append facts: what has happened is recorded, even by a worker that lost its lease. A fact that stands is
         fine."""
-        facts = [*self._unwritten(), *events]
+        begun = self._begun()
         try:
-            self._take(await self.platform.log.record(facts))
+            self._take(await self.platform.log.record(lambda reader: [*begun(reader), *events]))
         except Conflict:
-            if len(facts) > 1:  # a neighbour stands already: the others must not be lost with it
-                for fact in facts:
-                    await self.record(fact)
+            if len(events) > 1:  # a neighbour stands already: the others must not be lost with it
+                for event in events:
+                    await self.record(event)
                 return
             self.catch_up()
 
+    async def record_open(self, *events: NewEvent, always: Sequence[NewEvent] = ()) -> None:
+        """Append what begins, asks or says where the task stands: not when it was closed meanwhile, nor when the
+        operator has just decided about a card that these events put aside. `always` are facts among them."""
+        begun = self._begun()
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            late = self._is_closed(reader) or any(is_overtaken(reader, event) for event in events)
+            return [*begun(reader), *always, *(() if late else events)]
+
+        try:
+            self._take(await self.platform.log.record(on))
+        except Conflict:
+            self.catch_up()
+
+    async def record_end(self, *events: NewEvent) -> None:
+        """Append the task's end and what comes with it, all or nothing; a card that was decided meanwhile stays so."""
+        begun = self._begun()
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            closed = self._is_closed(reader)
+            return () if closed else [*begun(reader), *(one for one in events if not is_overtaken(reader, one))]
+
+        self._take(await self.platform.log.record(on))
+
     def record_with_next(self, *events: NewEvent) -> None:
-        """Facts that nothing rests on yet share the commit of what is recorded next, and are written before it. Where
-        nothing is for a moment they are written all the same, so that who watches sees them."""
+        """What begins, and nothing rests on yet: it shares the commit of what is recorded next and is written before
+        it, unless the task is closed by then. Where nothing is recorded for a moment it is written all the same, so
+        that who watches sees it."""
         self._pending += events
         asyncio.get_running_loop().call_later(SOON, self.flush)
 
     def flush(self) -> None:
         """Write what waits for the next commit, without waiting for it."""
         if self._pending:
-            self.platform.log.submit(self._unwritten())
+            self.platform.log.submit(self._begun())
 
-    def _unwritten(self) -> list[NewEvent]:
+    def _begun(self) -> Decision:
+        """Takes over what waits for the next commit, which is now the caller's to append."""
         pending, self._pending = self._pending, []
-        return pending
+        return lambda reader: () if not pending or self._is_closed(reader) else pending
+
+    def _is_closed(self, reader: Reader) -> bool:
+        return reader.by_key(f"task.closed/{self.task}") is not None
 
     async def claim(self, decide: Callable[[Reader], Sequence[NewEvent]]) -> None:
         """Append what `decide` returns, on the state it is written on; refused when stopped, closed or without
         lease."""
-        checked, pending = self.checked(decide), self._unwritten()
+        begun, checked = self._begun(), self.checked(decide)
         try:
-            self._take(await self.platform.log.record(lambda reader: [*pending, *checked(reader)]))
+            self._take(await self.platform.log.record(lambda reader: [*begun(reader), *checked(reader)]))
         except Refused:
-            self._pending = [*pending, *self._pending]
+            self.platform.log.submit(begun)
             raise
 
     def _take(self, written: Appended) -> None:

@@ -187,13 +187,22 @@ def _cancelled(state: TaskState, record: Record, data: Json) -> None:
 
 
 def _step_started(state: TaskState, record: Record, data: Json) -> None:
+    if _is_past(state, data):
+        return
     step = state.step(data["step"])
     step.status, step.attempt, step.retry_at = "started", data["attempt"], None
     step.agent, step.agent_version, step.tier = data["agent"], data["agent_version"], data["tier"]
     step.now, step.seed = data["now"], data["seed"]
 
 
+def _is_past(state: TaskState, data: Json) -> bool:
+    """What a worker still recorded of a round that an edit or a redo had ended: true, and of no effect."""
+    return bool(data["round"] < state.step(data["step"]).round)
+
+
 def _step_completed(state: TaskState, record: Record, data: Json) -> None:
+    if _is_past(state, data):
+        return
     step = state.step(data["step"])
     step.status, step.output, step.confidence, step.labels = (
         "completed",
@@ -205,6 +214,8 @@ def _step_completed(state: TaskState, record: Record, data: Json) -> None:
 
 
 def _step_failed(state: TaskState, record: Record, data: Json) -> None:
+    if _is_past(state, data):
+        return
     step = state.step(data["step"])
     step.reasons, step.code = data["reasons"], data["code"]
     if data["kind"] == "transient":
@@ -324,14 +335,14 @@ def _effect_done(state: TaskState, record: Record, data: Json) -> None:
 
 def _effect_failed(state: TaskState, record: Record, data: Json) -> None:
     effect = state.effects.get(data["effect"])
-    if effect is not None:
+    if effect is not None and not effect.is_done:
         effect.status = "waiting" if data["kind"] == "transient" else "failed"
         effect.why, effect.code, effect.retry_at = data["why"], data["code"], _time(data["retry_at"])
 
 
 def _effect_in_doubt(state: TaskState, record: Record, data: Json) -> None:
     effect = state.effects.get(data["effect"])
-    if effect is not None:
+    if effect is not None and not effect.is_done:
         effect.status, effect.why = "in_doubt", data["why"]
 
 

@@ -23,7 +23,7 @@ from agentos.tasks import cards
 from agentos.tasks.calls import LiveCaller
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step, resolve
-from agentos.tasks.run import TaskRun
+from agentos.tasks.run import TaskClosed, TaskRun
 from agentos.tasks.signals import NeedsCard, Parked, Until
 from agentos.tasks.state import StepState
 
@@ -34,6 +34,8 @@ BACKOFF_BASE, BACKOFF_CAP = 30.0, 3600.0
 
 async def run_step(run: TaskRun, step: Step) -> str:
     """Advance one step as far as it goes now, and return its status ("completed", "waiting", "failed", "new", ...)."""
+    if run.state.closed:  # meanwhile, by the operator
+        raise TaskClosed("the task is closed")
     state = run.state.step(step.id)
     if state.status in ("completed", "failed") or not ready(run, step, state):
         return state.status

@@ -44,7 +44,7 @@ def examine(root: Path, environ: Mapping[str, str], *, timeout: float = 2.0) -> 
     except WorkspaceError as error:
         workspace = None
         findings.append(Finding("configuration", "wrong", error.message, error.hint))
-    findings += _files(root)
+    findings += [*_switch(root), *_files(root)]
     if workspace is not None:
         findings += [*_identity(workspace.configuration.business), *_clients(workspace)]
         findings += _outside(workspace, environ, timeout)
@@ -86,6 +86,16 @@ def _place(root: Path) -> Iterator[Finding]:
         yield Finding("disk", "wrong", f"Only {free // 2**20} MB are free.", "Make room: at least 500 MB.")
     else:
         yield Finding("disk", "ok", f"{free // 2**30} GB free.")
+
+
+def _switch(root: Path) -> Iterator[Finding]:
+    """Only the file: `doctor` opens no log."""
+    from agentos.platform import stop_reason
+
+    file = root / "state" / "STOPPED"
+    if file.exists():
+        why = stop_reason(file) or "state/STOPPED is there"
+        yield Finding("switch", "wrong", f"The platform is stopped: {why}.", "Run: agentos start")
 
 
 def _writable(folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -104,22 +104,44 @@ def _follow(session: Session, wanted: Filter, after: int) -> None:
 @command.command("verify")
 @common
 def verify(session: Session) -> int:
-    """Recompute the chain of hashes, compare it with what was noted outside, check every blob. Exit code 1 when
-    something was changed, cut or lost."""
-    from agentos.events.verify import verify as verdict_of
-    from agentos.events.witness import witness_of
-    from desk.render.style import bad, good, line
+    """Recompute the chain of hashes, compare it with what was noted outside, check the database and every blob. Exit
+    code 1 when something was changed, cut or lost; the platform is stopped then."""
+    from agentos.damage import verify_all
+    from desk.render.style import bad, dim, good, line
 
-    verdict = verdict_of(session.store.log, session.store.blobs, witness_of(session.root).notes())
+    verdict = verify_all(session.store, lambda done: session.say(dim(f"  {done} events ...")))
     if verdict.ok:
         session.say(f"{good('The log is whole:')} {verdict.events} events, {verdict.blobs} blobs.")
     else:
         where = f"first bad event: {verdict.first_bad}" if verdict.first_bad is not None else "the events are whole"
+        where += f", {len(verdict.faults)} faults" if len(verdict.faults) > 1 else ""
         session.say(f"{bad('The log is not what was written:')} {line(verdict.why)} ({where})")
-        session.say("Stop with `agentos stop`, keep a copy of state/, and restore a backup.")
+        session.say("The platform is stopped. Keep a copy of state/, and restore a backup: agentos restore")
     session.give({"ok": verdict.ok, "events": verdict.events, "blobs": verdict.blobs, "first_bad": verdict.first_bad,
                   "why": verdict.why})  # fmt: skip
     return 0 if verdict.ok else 1
+
+
+@command.command("check")
+@click.option("--list", "listed", is_flag=True, help="Say what is checked, and check nothing.")
+@common
+def check(session: Session, listed: bool) -> int:
+    """Hold the log against every invariant of the design. Exit code 1 when one is violated."""
+    from agentos.invariants.check import check as report_of
+    from agentos.invariants.check import invariants
+    from desk.render.invariants import check_lines, list_lines
+
+    if listed:
+        session.show(list_lines(invariants(), session.width))
+        session.give([{"code": one.code, "says": one.says} for one in invariants()])
+        return 0
+    report = report_of(session.store)
+    session.show(check_lines(report, session.wide))
+    session.give(
+        {"ok": report.ok, "events": report.events, "unreadable": report.unreadable, "checked": dict(report.checked),
+         "violations": [asdict(one) for one in report.violations]}
+    )  # fmt: skip
+    return 0 if report.ok else 1
 
 
 @command.command("export")

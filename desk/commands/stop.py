@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from agentos.errors import AgentOSError
+from agentos.platform import write_stop
 from desk.options import as_command
 from desk.render.style import bad, line, warn
 from desk.session import Session
@@ -16,7 +17,7 @@ def command(session: Session, reason: str) -> None:
     """Refuse every effect and model call, in all workers, until `agentos start`. Says what is in flight."""
     file = session.root / "state" / "STOPPED"
     file.parent.mkdir(mode=0o700, exist_ok=True)
-    file.touch()
+    write_stop(file, reason)
     trouble, flying = "", list[str]()
     try:
         flying = session.desk.stop(reason)

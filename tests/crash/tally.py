@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from agentos.events.verify import verify
-from agentos.events.witness import witness_of
+from agentos.invariants.check import check
 from agentos.platform import Store, open_store
 from tests.crash.points import label
 
@@ -25,8 +24,8 @@ def tally(root: Path) -> dict[str, Any]:
     """Everything that must be there exactly once, whatever happened on the way. Equal for a killed and a clean run."""
     store = open_store(root)
     try:
-        verdict = verify(store.log, store.blobs, witness_of(root).notes())
-        assert verdict.ok, verdict.why
+        report = check(store)
+        assert report.ok, report.violations
         return {"log": events(store), "numbers": numbers(store)} | world(root)
     finally:
         store.close()

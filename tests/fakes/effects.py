@@ -50,6 +50,11 @@ class FakeSystem:
     def fail(self, *failures: Failure, retry_after: float | None = None) -> None:
         self._script.extend((failure, retry_after) for failure in failures)
 
+    def mend(self) -> None:
+        """From now on all goes well."""
+        self._script.clear()
+        self.searchable = True
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         if verb not in self.verbs:
             raise Permanent(f"{self.name} can't {verb}.")

@@ -1,0 +1,143 @@
+"""Anything may happen in any order: whatever the log then says keeps every invariant, and the world agrees."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.crash.anyorder import POLICIES, RECIPES, Business, card_task
+
+WHIMS = ("well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug")
+FAILURES: Any = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
+DECISIONS = ("approve", "approve", "approve", "strike", "deny", "edit")
+CHECK_EVERY = 6
+"""Steps between two checks of the whole log."""
+
+
+class AnyOrder(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.steps = 0
+
+    @initialize(
+        recipe=st.sampled_from(sorted(RECIPES)),
+        policy=st.sampled_from(sorted(POLICIES)),
+        repeat=st.sampled_from(["same", "refused", "unsafe"]),
+        absence=st.booleans(),
+        hold=st.sampled_from([0, 0, 10]),
+    )
+    def open(self, recipe: str, policy: str, repeat: str, absence: bool, hold: int) -> None:
+        self.business = Business(self.folder, recipe, policy, hold=hold, repeat=repeat, absence=absence)
+        self.business.submit()
+
+    @rule(rehearsal=st.sampled_from([False, False, False, True]))
+    @precondition(lambda self: len(self.business.tasks) < 4)
+    def submit(self, rehearsal: bool) -> None:
+        self.business.submit(rehearsal=rehearsal)
+
+    @rule(
+        data=st.data(),
+        whims=st.lists(st.sampled_from(WHIMS), max_size=2),
+        failures=st.lists(st.sampled_from(FAILURES), max_size=2),
+        doom=st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 9]),
+        after=st.booleans(),
+    )
+    def work(self, data: st.DataObject, whims: list[Any], failures: list[Any], doom: int, after: bool) -> None:
+        """Advance a task, with what may go wrong meanwhile."""
+        self.business.whims.extend(whims)
+        self.business.systems[data.draw(st.sampled_from(["fake", "other"]))].fail(*failures)
+        self.business.doom(doom, after)
+        self.business.advance(data.draw(st.sampled_from(self.business.tasks)))
+
+    @rule(data=st.data(), how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans())
+    def decide(self, data: st.DataObject, how: str, choice: int, goes_on: bool) -> None:
+        """The operator answers a card, and perhaps the work goes on at once."""
+        cards = self.business.cards()
+        if not cards:
+            return
+        card = data.draw(st.sampled_from(cards))
+        slots = [effect["slot"] for effect in card.data["effects"]]
+        if card.data["question"] is not None:
+            self.business.answer(card, choice)
+        elif how == "deny":
+            self.business.deny(card)
+        elif how == "edit" and slots:
+            self.business.edit(card, f"note {choice}")
+        else:
+            self.business.approve(card, slots[:1] if how == "strike" else ())
+        if goes_on:
+            self.business.advance(card_task(self.business, card))
+
+    @rule(data=st.data(), what=st.sampled_from(["cancel", "undo", "undo", "again"]))
+    @precondition(lambda self: len(self.business.tasks) < 6)
+    def change_her_mind(self, data: st.DataObject, what: str) -> None:
+        getattr(self.business, what)(data.draw(st.sampled_from(self.business.tasks)))
+
+    @rule()
+    def switch(self) -> None:
+        if self.business.while_stopped is None:
+            self.business.stop()
+        else:
+            self.business.start()
+
+    @rule(system=st.sampled_from(["fake", "other"]), searchable=st.booleans())
+    def search(self, system: str, searchable: bool) -> None:
+        self.business.systems[system].searchable = searchable
+
+    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]))
+    def later(self, minutes: int) -> None:
+        self.business.later(minutes)
+        for task in list(self.business.tasks):
+            self.business.advance(task)
+
+    @rule()
+    def restart(self) -> None:
+        self.business.restart()
+
+    # -- what must hold
+
+    @invariant()
+    def holds(self) -> None:
+        if hasattr(self, "business"):
+            self.business.holds()
+            self.steps += 1
+            if self.steps % CHECK_EVERY == 0:
+                self.business.sound()
+
+    def teardown(self) -> None:
+        try:
+            if hasattr(self, "business"):
+                self.business.comes_to_its_end()
+        finally:
+            if hasattr(self, "business"):
+                self.business.bench.platform.store.close()
+            shutil.rmtree(self.folder)
+
+
+HEALTH = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
+
+
+def test_anything_in_any_order() -> None:
+    few = settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=HEALTH)
+    run_state_machine_as_test(AnyOrder, settings=few)
+
+
+@pytest.mark.slow
+def test_anything_in_any_order_for_long() -> None:
+    many = settings(max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=HEALTH)
+    run_state_machine_as_test(AnyOrder, settings=many)

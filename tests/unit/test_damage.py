@@ -1,0 +1,189 @@
+"""A log that is not what was written comes up stopped, says why, and goes on only when the operator says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from agentos.damage import mark_of, verify_all, verify_new
+from agentos.errors import StorageError
+from agentos.events.record import NewEvent
+from agentos.events.witness import witness_of
+from agentos.platform import Store, open_store, refuse_if_stopped, stop_reason
+from desk.main import main
+from tests.fakes.business import Shop
+
+SAYS = "Write a blog post about heat pumps for older houses"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose task is done."""
+    import asyncio
+
+    async def story(shop: Shop) -> None:
+        state = await shop.run(SAYS)
+        while not state.closed:
+            state = await shop.approve(state)
+
+    shop = Shop(tmp_path_factory.mktemp("damage") / "w")
+    asyncio.run(story(shop))
+    shop.close()
+    return shop.root
+
+
+@pytest.fixture
+def root(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "w", symlinks=True))
+
+
+def damage(root: Path, statement: str) -> None:
+    """By a hand that knows SQL and puts the triggers back."""
+    connection = apsw.Connection(str(root / "state" / "events.db"))
+    triggers = list(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute(statement)
+    for _, sql in triggers:
+        connection.execute(sql)
+    connection.close()
+
+
+def agentos(root: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
+    """Exit code and the JSON answer."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--workspace", str(root), *words, "--json"])
+    return int(ended.value.code or 0), json.loads(capsys.readouterr().out)
+
+
+def test_a_worker_verifies_what_is_new_and_the_last_witness(root: Path) -> None:
+    store = open_store(root)
+    assert verify_all(store).ok
+    assert mark_of(store).read() == store.log.head()
+    store.log.append(NewEvent("test.noted", "test", {"n": 1}))
+    assert verify_new(store).ok
+    assert mark_of(store).read() == store.log.head()
+    store.close()
+    head = store.log.head()[0]
+    damage(root, f"UPDATE events SET data = CAST('{{}}' AS BLOB) WHERE seq = {head}")
+    mark_of(store).write(head - 1, row(store, head - 1))
+    verdict = verify_new(open_store(root))
+    assert (verdict.ok, verdict.first_bad) == (False, head)
+
+
+def row(store: Store, seq: int) -> bytes:
+    return bytes(next(iter(store.log.rows(seq - 1, 1)))[12])
+
+
+def test_a_log_that_was_cut_comes_up_stopped_for_every_worker(root: Path) -> None:
+    shop = Shop(root)
+    shop.open()
+    head = shop.platform.log.head()[0]
+    shop.close()
+    damage(root, f"DELETE FROM events WHERE seq > {head - 2}")
+    platform = shop.open()
+    assert "not what was written" in stop_reason(platform.store.stop_file)
+    with pytest.raises(Exception, match="not the one that was verified last"):
+        refuse_if_stopped(platform.log, platform.store.stop_file)
+    assert [r.data["why"] for r in platform.log.read(types=("platform.stopped",))] != []
+    shop.close()
+
+
+def test_a_forged_mark_or_none_means_the_whole_chain(root: Path) -> None:
+    store = open_store(root)
+    (root / "state" / "verified").write_text("what?")
+    assert verify_new(store).ok
+    assert mark_of(store).read() == store.log.head()
+
+
+async def test_while_damaged_nothing_is_done(root: Path) -> None:
+    damage(root, "UPDATE events SET data = CAST(data || ' ' AS BLOB) WHERE seq = 9")
+    (root / "state" / "verified").unlink(missing_ok=True)
+    shop = Shop(root)
+    shop.open()
+    state = await shop.advance(shop.desk.submit(SAYS))
+    assert (state.status, state.effects, state.plan) == ("open", {}, None)
+    shop.close()
+
+
+def test_the_operator_sees_why_and_start_refuses(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(root, "UPDATE events SET data = CAST(data || ' ' AS BLOB) WHERE seq = 9")
+    code, said = agentos(root, capsys, "log", "verify")
+    assert (code, said["first_bad"]) == (1, 9)
+    code, said = agentos(root, capsys, "status")
+    assert "event 9 was changed" in said["stopped"]
+    code, said = agentos(root, capsys, "start")
+    assert (code, said["error"]["code"]) == (1, "log.damaged")
+    assert "event 9 was changed" in said["error"]["message"]
+    assert "--accept-damage" in said["error"]["hint"]
+    code, said = agentos(root, capsys, "doctor")
+    assert any("event 9 was changed" in one["what"] for one in said["findings"])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET data = CAST(data || ' ' AS BLOB) WHERE seq = 9",
+        "UPDATE events SET data = CAST('?' AS BLOB) WHERE seq = 9",
+        "DELETE FROM events WHERE seq = 9",
+        "DELETE FROM events WHERE seq > 20",
+    ],
+    ids=["changed", "unreadable", "dropped", "cut"],
+)
+def test_damage_that_was_accepted_is_passed_over_and_any_other_is_found(
+    root: Path, capsys: pytest.CaptureFixture[str], statement: str
+) -> None:
+    damage(root, statement)
+    assert agentos(root, capsys, "start")[0] == 1
+    code, said = agentos(root, capsys, "start", "--accept-damage", "known: the disk of last week")
+    assert code == 0, said
+    store = open_store(root)
+    (accepted,) = store.log.read(types=("platform.damage_accepted",))
+    assert accepted.data["first_bad"] in (9, 21)
+    assert accepted.data["reason"] == "known: the disk of last week"
+    assert verify_new(store).ok
+    assert agentos(root, capsys, "log", "verify")[0] == 0
+    assert agentos(root, capsys, "status")[1]["stopped"] is None
+    assert agentos(root, capsys, "start")[0] == 0
+    damage(root, "UPDATE events SET actor = 'x' WHERE seq = 12")
+    code, said = agentos(root, capsys, "log", "verify")
+    assert (code, said["first_bad"]) == (1, 12)
+
+
+def test_a_blob_that_is_gone_is_found_and_can_be_accepted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = open_store(root)
+    name = next(store.blobs.names())
+    store.blobs.path(name).unlink()
+    code, said = agentos(root, capsys, "log", "verify")
+    assert (code, said["first_bad"]) == (1, None)
+    assert name[:16] in said["why"]
+    assert agentos(root, capsys, "start", "--accept-damage", "not needed")[0] == 0
+    assert agentos(root, capsys, "log", "verify")[0] == 0
+
+
+def test_a_database_that_is_no_database_says_what_to_do(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = root / "state" / "events.db"
+    for more in ("-wal", "-shm"):
+        path.with_name(path.name + more).unlink(missing_ok=True)
+    data = bytearray(path.read_bytes())
+    data[:100] = bytes(100)
+    path.write_bytes(data)
+    code, said = agentos(root, capsys, "status")
+    assert (code, said["error"]["code"]) == (1, "log.malformed")
+    assert "agentos restore" in said["error"]["hint"]
+    assert "damaged" in stop_reason(root / "state" / "STOPPED")
+    with pytest.raises(StorageError):
+        open_store(root)
+
+
+def test_a_stop_says_its_reason_in_the_file(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert agentos(root, capsys, "stop", "--reason", "on holiday")[0] == 0
+    assert stop_reason(root / "state" / "STOPPED") == "on holiday"
+    assert agentos(root, capsys, "start")[0] == 0
+    assert not (root / "state" / "STOPPED").exists()
+    assert witness_of(root).last() is not None
