@@ -1,7 +1,8 @@
 """Processes of the real program that start at once: one parent imports everything and forks a child for every job.
 
 The parent never computes and never has a second thread (a fork copies locks, not the threads that would free them); it
-refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}.
+refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}; {"poll": pid} -> the
+same, with null while it lives.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ HEAVY = (
     "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger", "agentos.effects.mail",
     "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities", "babel.dates", "bm25s", "cryptography",
     "facturx", "feedgen",
-    "graphs.advance", "graphs.opening", "lxml.etree", "nh3", "numpy", "pypdf", "rapidfuzz", "scipy.sparse",
-    "tests.crash.script", "typst", "watchfiles", "yaml", "zstandard",
+    "graphs.advance", "graphs.opening", "httpx", "lxml.etree", "nh3", "numpy", "pypdf", "rapidfuzz", "scipy.sparse",
+    "smtplib", "tests.crash.script", "typst", "watchfiles", "yaml", "zstandard",
 )  # fmt: skip
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -33,6 +34,11 @@ class Child:
 
     def wait(self) -> int:
         return int(self._nursery.say({"wait": self.pid})["code"])
+
+    def poll(self) -> int | None:
+        """The code once it has ended; told once, and None while it lives."""
+        code: int | None = self._nursery.say({"poll": self.pid})["code"]
+        return code
 
     @property
     def result(self) -> dict[str, Any]:
@@ -84,6 +90,9 @@ def _serve() -> None:
         said = json.loads(line)
         if "start" in said:
             print(json.dumps({"pid": _fork(said["start"])}), flush=True)
+        elif "poll" in said:
+            pid, status = os.waitpid(said["poll"], os.WNOHANG)
+            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if pid else None}), flush=True)
         else:
             _, status = os.waitpid(said["wait"], 0)
             print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)

@@ -31,10 +31,13 @@ _scope: ContextVar[str] = ContextVar("scope", default="")
 
 
 class Points:
-    """`hit(name)` notes that the run stands at `name`, and dies there if it was told to."""
+    """`hit(name)` notes that the run stands at `name`, and dies there if it was told to: at the point `kill`, or at the
+    n-th it passes."""
 
-    def __init__(self, trace: Path, kill: str | None) -> None:
+    def __init__(self, trace: Path, kill: str | None, nth: int | None = None) -> None:
         self._kill = kill
+        self._nth = nth
+        self._passed = 0
         self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -42,9 +45,10 @@ class Points:
     def hit(self, name: str) -> None:
         with self._lock:
             self._counts[name] += 1
+            self._passed += 1
             point = f"{name}#{self._counts[name]}"
             os.write(self._trace, f"{point}\n".encode())
-            if point == self._kill:
+            if point == self._kill or self._passed == self._nth:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:

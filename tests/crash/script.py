@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from agentos.clock import Clock, SystemClock
 from agentos.errors import Permanent, Refused
 from agentos.platform import Platform
 from agentos.process import run
@@ -15,12 +16,18 @@ from agentos.tasks.answers import Desk
 from agentos.tasks.state import TaskState
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
+from agentos.workspace.load import load_workspace
 from graphs.advance import advance
-from graphs.opening import open_platform
+from graphs.opening import build_systems, load_agents, open_platform
+from tests.crash.operating import FastClock, Operator
+from tests.crash.orders import Buyer, branches
 from tests.crash.points import Points, around_disk, around_log, around_platform
+from tests.crash.wishes import furnish, named
 
 SAYS = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 MOST_CARDS = 12
+MOST_SECONDS = 120.0
+"""After which a worker that is not killed must have everything done."""
 PATIENCE = 20.0
 """Seconds to wait for another worker, or for a child of one that was killed."""
 
@@ -30,19 +37,32 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
 
     job: acts (names of the functions below, in order), kill (a point, or absent), trace (file), refuse (a system that
     refuses everything for good), models and environ (the models section of agentos.toml, for "make", and where its
-    keys are), says (what is asked for, a task each), ready and child (see `slowly`).
+    keys are), says (what is asked for, a task each), ready and child (see `slowly`); shop (its address), wishes,
+    epoch and acks (see `Operator`), smtp (its port, for "make"), nth (of the points it passes, at which it dies).
     """
     root = Path(job["root"])
-    points = Points(Path(job["trace"]), job.get("kill"))
+    points = Points(Path(job["trace"]), job.get("kill"), job.get("nth"))
     around_log(points)
     around_disk(points)
     if "make" in job["acts"]:
         init_workspace(root, replace(demo(), models=job.get("models", "")))
-    platform = open_platform(root, environ=job.get("environ", {}))
+        if job.get("smtp"):
+            furnish(root, job["smtp"])
+    platform = opened(root, job)
     if job.get("refuse"):
         refuse(platform, job["refuse"])
     around_platform(points, platform)
     return asyncio.run(_play(platform, job))
+
+
+def opened(root: Path, job: dict[str, Any]) -> Platform:
+    """With the shop's branches and the agent that orders there, and the quick clock, where the job has them."""
+    environ = job.get("environ", {})
+    if not job.get("shop"):
+        return open_platform(root, environ=environ)
+    clock: Clock = FastClock(job["epoch"]) if job.get("epoch") else SystemClock()
+    systems = build_systems(load_workspace(root), clock) | branches(job["shop"])
+    return open_platform(root, clock=clock, environ=environ, systems=systems, own_agents=load_agents() | {"buyer": Buyer()})
 
 
 async def _play(platform: Platform, job: dict[str, Any]) -> dict[str, Any]:
@@ -118,6 +138,19 @@ async def patiently(platform: Platform, task: str) -> None:
         await asyncio.sleep(0.02)
 
 
+async def work(platform: Platform, job: dict[str, Any]) -> None:
+    """Everything the wishes ask for, to the end of the last task, beside another worker that does the same."""
+    operator = Operator(platform, named(job.get("wishes", ())), job["shop"], Path(job["acks"]))
+    until = time.monotonic() + MOST_SECONDS
+    while not operator.done():
+        operator.act()
+        await asyncio.gather(*(advance(platform, state.id) for state in operator.tasks() if not state.closed))
+        if time.monotonic() > until:
+            left = [(s.id, s.status, s.parked, [c.data for c in s.open_cards()]) for s in operator.tasks()]
+            raise Refused(f"not done within {MOST_SECONDS} s: {left}")
+        await asyncio.sleep(0.01)
+
+
 async def slowly(platform: Platform, job: dict[str, Any]) -> None:
     """From now on an effect tells `job["ready"]` that it has begun, and then takes a minute: in this process, or in a
     child of it where job["child"] is set."""
@@ -151,4 +184,5 @@ def refuse(platform: Platform, name: str) -> None:
 
 _ACTS: dict[str, Any] = {
     "submit": submit, "ask": ask, "approve": approve, "once": once, "finish": finish, "undo": undo, "slowly": slowly,
+    "work": work,
 }  # fmt: skip
