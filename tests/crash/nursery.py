@@ -7,6 +7,7 @@ same, with null while it lives.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 HEAVY = (
-    "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger", "agentos.effects.mail",
-    "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities", "babel.dates", "bm25s", "cryptography",
-    "facturx", "feedgen",
-    "graphs.advance", "graphs.opening", "httpx", "lxml.etree", "nh3", "numpy", "pypdf", "rapidfuzz", "scipy.sparse",
-    "smtplib", "tests.crash.script", "typst", "watchfiles", "yaml", "zstandard",
+    "Stemmer", "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger",
+    "agentos.effects.mail", "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities",
+    "agentos.tasks.effects_step", "agents.rules", "anyio._backends._asyncio", "attr", "babel.dates", "babel.numbers",
+    "bm25s", "cryptography", "cryptography.hazmat.primitives.ciphers.aead", "facturx", "feedgen", "feedgen.feed",
+    "graphs.advance", "graphs.opening", "h11", "httpcore", "httpcore2", "httpx", "jinja2", "jsonschema", "lxml.etree",
+    "markdown_it", "nh3", "numpy", "openai.lib.streaming.chat", "openai.resources.chat.completions", "pypdf",
+    "rapidfuzz", "rpds", "scipy.sparse", "smtplib", "tests.crash.script", "truststore", "typst", "watchfiles", "yaml",
+    "zstandard",
 )  # fmt: skip
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -86,6 +90,7 @@ def _serve() -> None:
 
     for role in agents.ROLES:
         importlib.import_module(f"agents.{role}")
+    gc.freeze()  # what every child shares is not walked, and so not copied, by its collector
     for line in sys.stdin:
         said = json.loads(line)
         if "start" in said:
