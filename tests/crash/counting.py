@@ -22,7 +22,8 @@ _KEY = re.compile(r"[a-z]+:[a-z]+/(\w+)/([0-9a-f-]{36})/.*")
 
 @dataclass
 class Count:
-    """`doubts`: effects of which the program could not tell whether they happened, each with its card but `uncarded`."""
+    """`doubts`: how often the program could not tell whether an effect had happened, each with its card but
+    `uncarded`."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -95,7 +96,9 @@ def _named(key: str, names: dict[str, str]) -> str:
     return f"{names.get(parts[2], 'nobody')}: {_UNDONE.get(verb, verb) if undone else verb}"
 
 
-def _tasks(found: Count, wishes: Sequence[Wish], tasks: list[TaskState], asked_for: list[TaskState], acked: list[str]) -> None:
+def _tasks(
+    found: Count, wishes: Sequence[Wish], tasks: list[TaskState], asked_for: list[TaskState], acked: list[str]
+) -> None:
     there = {state.id for state in tasks}
     found.lost += [f"task {task}, which was confirmed" for task in acked if task not in there]
     ends = Counter(f"{wish.name} {state.status}" for wish, state in zip(wishes, asked_for, strict=False))
@@ -126,7 +129,7 @@ def _cards(found: Count, tasks: list[TaskState], names: dict[str, str]) -> None:
         answered = Counter(
             f"{name} {card.kind}/{card.step}/{(card.data['question'] or {}).get('slot')}/"
             f"{card.data['body'].get('effect')}/{card.data['body'].get('attempt')}/{card.data['body'].get('nth')}/"
-            f"{sorted(effect['key'] for effect in card.data['effects'])}"
+            f"{sorted(effect['digest'] for effect in card.data['effects'])}"
             for card in state.cards.values()
             if card.status in ("granted", "answered")
         )

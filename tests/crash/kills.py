@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.crash.counting import Count
-from tests.crash.ruin import GaveUp, Pace, Places, Ruin, places
+from tests.crash.ruin import WITH_MODELS, GaveUp, Pace, Places, Ruin, places
 
 FEWEST, MOST = 15, 45
 """Kills in one workspace before it is left to finish and counted."""
@@ -93,19 +93,20 @@ def at_random(shared: Places, tally: Tally, seed: str, until: int) -> None:
 
 def clean_pace(shared: Places, tally: Tally) -> Pace:
     """How long it takes without a kill; what it leaves is counted, too."""
-    ruin = Ruin(shared, shared.folder / "clean", random.Random("clean"), Pace())
+    ruin = Ruin(shared, shared.folder / "clean")
     began = time.monotonic()
     found = ruin(0)
     tally.add(found)
     if not found.ok:
         print(f"without a single kill: {found}", file=sys.stderr)
-    points = sum(1 for path in ruin.folder.glob("trace-*") for _ in path.open())
-    return Pace(time.monotonic() - began, points)
+    return Pace(time.monotonic() - began, len(ruin.trace()))
 
 
 def ruin_one(shared: Places, tally: Tally, pace: Pace, rng: random.Random, name: str, until: int) -> None:
     kills = min(rng.randint(FEWEST, MOST), until - tally.kills)
-    ruin = Ruin(shared, shared.folder / f"w-{name}", rng, pace, tally.killed)
+    models = rng.random() < 0.2
+    folder, wishes = shared.folder / f"w-{name}", WITH_MODELS if models else ()
+    ruin = Ruin(shared, folder, wishes, models, rng, pace, tally.killed)
     try:
         found = ruin(kills)
     except GaveUp as error:

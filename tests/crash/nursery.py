@@ -1,8 +1,8 @@
 """Processes of the real program that start at once: one parent imports everything and forks a child for every job.
 
 The parent never computes and never has a second thread (a fork copies locks, not the threads that would free them); it
-refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}; {"poll": pid} -> the
-same, with null while it lives.
+refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}; {"poll": pid} ->
+the same, with null while it lives.
 """
 
 from __future__ import annotations

@@ -119,12 +119,12 @@ class Buyer:
         unwound="The order is cancelled.",
         kpi="orders that arrive once",
     )
-    Request = Request
-    Result = Result
+    Request: type[BaseModel] = Request
+    Result: type[BaseModel] = Result
 
-    async def run(self, request: Any, kit: Kit) -> Result:
+    async def run(self, request: BaseModel, kit: Kit) -> BaseModel:
         wanted = [
             Proposal(system=branch, verb="order", slot=branch, title=f"Order at {branch}", payload={"what": "paper"})
             for branch in BRANCHES
         ]
-        return Result(proposals=wanted)
+        return self.Result.model_validate({"proposals": wanted})

@@ -92,19 +92,22 @@ class Worker:
 
 @dataclass
 class Ruin:
-    """One workspace and everything that is done to it, decided by `rng` alone."""
+    """One workspace and everything that is done to it, decided by `rng` alone.
+
+    wishes: the names of those it is about; none means all.
+    """
 
     places: Places
     folder: Path
-    rng: random.Random
-    pace: Pace
+    wishes: tuple[str, ...] = ()
+    models: bool = False
+    rng: random.Random = field(default_factory=lambda: random.Random(0))
+    pace: Pace = field(default_factory=Pace)
     on_kill: Callable[[], None] = lambda: None
     kills: int = 0
     workers: list[Worker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.models = self.rng.random() < 0.2
-        self.wishes = WITH_MODELS if self.models else ()
         self.root = self.folder / "w"
         self.folder.mkdir(parents=True)
         self.places.fresh(self.root, models=self.models)
@@ -125,9 +128,20 @@ class Ruin:
         self.workers = [Worker(self._child(None), None) for _ in range(2)]
         for worker in self.workers:
             self._told(worker.child.wait(), worker)
-        return self._counted()
+        return self.counted()
 
-    def _counted(self) -> Count:
+    def run(self, kill: str | None = None) -> bool:
+        """One worker, to the end or to the point `kill`: whether it died there. Raises GaveUp."""
+        child = self.places.nursery.start(trace=str(self.folder / "trace"), kill=kill, **self._job)
+        code = child.wait()
+        self._told(code, Worker(child, None))
+        return code != 0
+
+    def trace(self) -> list[str]:
+        """The durable points that its workers have passed."""
+        return [line for path in sorted(self.folder.glob("trace*")) for line in path.read_text().splitlines()]
+
+    def counted(self) -> Count:
         asked = len(self.places.models.requests) - self._asked if self.models else None
         record = record_of(self.places.world["shop"])
         acks = self.folder / "acks"

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentos.clock import Clock, SystemClock
 from agentos.errors import Permanent, Refused
-from agentos.platform import Platform
+from agentos.platform import AgentModule, Platform
 from agentos.process import run
 from agentos.tasks.answers import Desk
 from agentos.tasks.state import TaskState
@@ -61,8 +61,9 @@ def opened(root: Path, job: dict[str, Any]) -> Platform:
     if not job.get("shop"):
         return open_platform(root, environ=environ)
     clock: Clock = FastClock(job["epoch"]) if job.get("epoch") else SystemClock()
+    agents: dict[str, AgentModule] = load_agents() | {"buyer": Buyer()}
     systems = build_systems(load_workspace(root), clock) | branches(job["shop"])
-    return open_platform(root, clock=clock, environ=environ, systems=systems, own_agents=load_agents() | {"buyer": Buyer()})
+    return open_platform(root, clock=clock, environ=environ, systems=systems, own_agents=agents)
 
 
 async def _play(platform: Platform, job: dict[str, Any]) -> dict[str, Any]:

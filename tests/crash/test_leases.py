@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from tests.crash.conftest import Clean, Stages
 from tests.crash.nursery import Child
+from tests.crash.stages import Clean, Stages
 from tests.crash.tally import tally
 
 TEN = [f"Invoice Acme Studio {20 * 3**n // 2**n} EUR net for talk {n}" for n in range(10)]

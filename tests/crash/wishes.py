@@ -26,7 +26,6 @@ class Wish:
     undoes: bool = False
 
 
-
 WISHES = (
     Wish(
         "produce",
