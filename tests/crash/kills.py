@@ -12,10 +12,12 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.crash.counting import Count
+from tests.crash.nursery import Nursery
 from tests.crash.ruin import WITH_MODELS, GaveUp, Pace, Places, Ruin, places
 
 FEWEST, MOST = 15, 45
@@ -67,7 +69,7 @@ def main() -> int:
     piece, pieces = map(int, given.piece.split("/"))
     folder = Path(tempfile.mkdtemp(prefix="agentos-crash-"))
     kills = given.kills * piece // pieces - given.kills * (piece - 1) // pieces
-    with places(folder, f"{given.seed}/{given.piece}") as shared:
+    with closing(Nursery(folder)) as nursery, places(folder, nursery, f"{given.seed}/{given.piece}") as shared:
         tally = Tally(kills)
         if given.points == "yes":
             from tests.crash.turns import in_turn

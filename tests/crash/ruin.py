@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agentos.ids import digest
 from tests.crash.counting import Count, count
 from tests.crash.nursery import Child, Nursery
 from tests.crash.operating import record_of
 from tests.crash.wishes import named, rename_sender
 from tests.crash.worlds import worlds
-from tests.fakes.openai_server import OpenAIServer, openai_server
+from tests.fakes.openai_server import Handler, OpenAIServer, Seen, openai_server
 from tests.fakes.writer import works
 
 POLL = 0.004
@@ -64,19 +65,21 @@ class Places:
             code, result = self.nursery.run(root=str(made), smtp=self.world["smtp"], **job)
             assert code == 0, result
         shutil.copytree(made, root, symlinks=True)
-        rename_sender(root, f"heide@{root.parent.name}.example")
+        rename_sender(root, f"heide@{digest(str(root).encode())[:12]}.example")
 
 
 @contextmanager
-def places(folder: Path, seed: str) -> Iterator[Places]:
+def places(folder: Path, nursery: Nursery, seed: str) -> Iterator[Places]:
     """seed: of the worlds' whims; an empty one gives worlds that never fail."""
     folder.mkdir(parents=True, exist_ok=True)
-    nursery = Nursery(folder)
-    try:
-        with worlds(folder / "worlds", seed) as world, openai_server(works()) as models:
-            yield Places(folder, nursery, world, models)
-    finally:
-        nursery.close()
+    with worlds(folder / "worlds", seed) as world, openai_server(_works) as models:
+        yield Places(folder, nursery, world, models)
+
+
+def _works(handler: Handler, seen: Seen) -> None:
+    """A request that a killed worker sent by half is asked, and not answered."""
+    if "response_format" in seen.body:
+        works()(handler, seen)
 
 
 @dataclass
