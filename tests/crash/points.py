@@ -32,11 +32,18 @@ _scope: ContextVar[str] = ContextVar("scope", default="")
 
 class Points:
     """`hit(name)` notes that the run stands at `name`, and dies there if it was told to: at the point `kill`, or at the
-    n-th it passes."""
+    n-th it passes. `act` is called instead at the point `at`, once: the world changes there, and the run goes on."""
 
-    def __init__(self, trace: Path, kill: str | None, nth: int | None = None) -> None:
-        self._kill = kill
-        self._nth = nth
+    def __init__(
+        self,
+        trace: Path,
+        kill: str | None,
+        nth: int | None = None,
+        at: str | None = None,
+        act: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._kill, self._nth = kill, nth
+        self._at, self._act = at, act
         self._passed = 0
         self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._counts: Counter[str] = Counter()
@@ -50,6 +57,8 @@ class Points:
             os.write(self._trace, f"{point}\n".encode())
             if point == self._kill or self._passed == self._nth:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if point == self._at:
+                self._act()
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """`call` with a point before and after it; what it writes to disk meanwhile gets points of its own."""

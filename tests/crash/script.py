@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +38,18 @@ PATIENCE = 20.0
 def play(job: dict[str, Any]) -> dict[str, Any]:
     """Do one job in the workspace `job["root"]` and return {task id -> status}.
 
-    job: acts (names of the functions below, in order), kill (a point, or absent), trace (file), refuse (a system that
-    refuses everything for good), models and environ (the models section of agentos.toml, for "make", and where its
-    keys are), says (what is asked for, a task each), ready and child (see `slowly`); shop (its address), wishes,
-    epoch and acks (see `Operator`), smtp (its port, for "make"), nth (of the points it passes, at which it dies).
+    job: acts (names of the functions below, in order), trace (file), kill (a point) or nth (of the points it passes) at
+    which it dies, fill_at (the point at which the disk becomes full), says (what is asked for, a task each), refuse (a
+    system that refuses everything for good), models and environ (the models section of agentos.toml, for "make", and
+    where its keys are), smtp (a port, for "make"), shop (its address), wishes and acks (see `Operator`), epoch (see
+    `FastClock`), path (a folder whose programs come first), ready, child and takes (see `slowly`).
     """
     root = Path(job["root"])
-    points = Points(Path(job["trace"]), job.get("kill"), job.get("nth"))
+    points = Points(
+        Path(job["trace"]), job.get("kill"), job.get("nth"), job.get("fill_at"), partial(fill, root.parent / "ballast")
+    )
+    if job.get("path"):
+        os.environ["PATH"] = f"{job['path']}:{os.environ['PATH']}"
     around_log(points)
     around_disk(points)
     if "make" in job["acts"]:
@@ -58,9 +66,9 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
 def opened(root: Path, job: dict[str, Any]) -> Platform:
     """With the shop's branches and the agent that orders there, and the quick clock, where the job has them."""
     environ = job.get("environ", {})
-    if not job.get("shop"):
-        return open_platform(root, environ=environ)
     clock: Clock = FastClock(job["epoch"]) if job.get("epoch") else SystemClock()
+    if not job.get("shop"):
+        return open_platform(root, clock=clock, environ=environ)
     agents: dict[str, AgentModule] = load_agents() | {"buyer": Buyer()}
     systems = build_systems(load_workspace(root), clock) | branches(job["shop"])
     return open_platform(root, clock=clock, environ=environ, systems=systems, own_agents=agents)
@@ -118,6 +126,8 @@ async def finish(platform: Platform, job: dict[str, Any]) -> None:
         await approve(platform, job)
         for state in states(platform):
             await patiently(platform, state.id)
+        if job.get("epoch"):
+            await asyncio.sleep(0.1)  # a minute on the quick clock: what backs off is due
 
 
 async def undo(platform: Platform, job: dict[str, Any]) -> None:
@@ -153,21 +163,28 @@ async def work(platform: Platform, job: dict[str, Any]) -> None:
 
 
 async def slowly(platform: Platform, job: dict[str, Any]) -> None:
-    """From now on an effect tells `job["ready"]` that it has begun, and then takes a minute: in this process, or in a
-    child of it where job["child"] is set."""
-    ready, child = Path(job["ready"]), job.get("child")
+    """From now on an effect tells `job["ready"]` that it has begun, and then takes job["takes"] seconds (60): in this
+    process, or in a child of it where job["child"] is set."""
+    ready, child, takes = Path(job["ready"]), job.get("child"), job.get("takes", 60)
     for system in platform.systems.values():
         act = system.do
 
         def do(verb: str, payload: dict[str, Any], key: str, *, _act: Any = act) -> Any:
             if child:
-                run(["sh", "-c", f"echo >'{ready}'; sleep 60"], cwd=platform.store.root, timeout=90)
+                run(["sh", "-c", f"echo >'{ready}'; sleep {takes}"], cwd=platform.store.root, timeout=90)
             else:
                 ready.touch()
-                time.sleep(60)
+                time.sleep(takes)
             return _act(verb, payload, key)
 
         setattr(system, "do", do)  # noqa: B010
+
+
+def fill(ballast: Path) -> None:
+    """Until not a byte more goes onto the disk that it lies on."""
+    with ballast.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            continue
 
 
 def refuse(platform: Platform, name: str) -> None:
