@@ -129,7 +129,7 @@ def _cards(found: Count, tasks: list[TaskState], names: dict[str, str]) -> None:
         answered = Counter(
             f"{name} {card.kind}/{card.step}/{(card.data['question'] or {}).get('slot')}/"
             f"{card.data['body'].get('effect')}/{card.data['body'].get('attempt')}/{card.data['body'].get('nth')}/"
-            f"{sorted(effect['digest'] for effect in card.data['effects'])}"
+            f"{sorted((effect['key'], effect['digest']) for effect in card.data['effects'])}"
             for card in state.cards.values()
             if card.status in ("granted", "answered")
         )
