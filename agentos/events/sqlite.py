@@ -16,12 +16,14 @@ import orjson
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, StorageError
 from agentos.events.chain import GENESIS
-from agentos.events.group_commit import GroupCommit
+from agentos.events.group_commit import GroupCommit, busy
 from agentos.events.log import Decision
 from agentos.events.record import FORGOTTEN, NewEvent, Record
 from agentos.events.upcast import upcast
 from agentos.secrets.sealing import MARK, Sealer
 
+PATIENCE = 30.0
+"""Seconds to wait for another program that holds the database, such as a backup."""
 _COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
@@ -85,24 +87,28 @@ class SQLiteReader:
 class SQLiteLog:
     """Implements `EventLog`. Safe to use from any thread, and from several processes on one local disk."""
 
-    def __init__(self, path: Path, sealer: Sealer, *, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, sealer: Sealer, *, clock: Clock | None = None, patience: float = PATIENCE) -> None:
         refuse_affected(apsw.sqlite_lib_version())
         self.path = path
         self._sealer = sealer
         self._clock = clock or SystemClock()
+        self._patience = patience
         self._local = threading.local()
         self._lock = threading.Lock()
         self._writer: GroupCommit | None = None
         self._pid = os.getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
-        connect(path)  # creates the schema, and says now what would else be said at the first append
+        self._connect()  # creates the schema, and says now what would else be said at the first append
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self.path, self._patience)
 
     # -- reading
 
     @property
     def _reader(self) -> SQLiteReader:
         if getattr(self._local, "pid", None) != os.getpid():  # a connection must not cross a fork
-            self._local.reader = SQLiteReader(connect(self.path), self._sealer)
+            self._local.reader = SQLiteReader(self._connect(), self._sealer)
             self._local.pid = os.getpid()
         reader: SQLiteReader = self._local.reader
         return reader
@@ -124,14 +130,14 @@ class SQLiteLog:
 
     def rows(self) -> Iterator[Any]:
         """The bare columns in order, for verifying: nothing is parsed."""
-        return iter(connect(self.path).execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
+        return iter(self._connect().execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
 
     # -- writing
 
     def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[list[Record]]:
         with self._lock:
             if self._writer is None or self._pid != os.getpid():
-                self._writer = GroupCommit(lambda: connect(self.path), self._sealer, self._clock, SQLiteReader)
+                self._writer = GroupCommit(self._connect, self._sealer, self._clock, SQLiteReader)
                 self._pid = os.getpid()
             return self._writer.submit(what)
 
@@ -163,15 +169,17 @@ class SQLiteLog:
                     return
 
 
-def connect(path: Path) -> apsw.Connection:
-    """A connection with the settings that durability rests on."""
+def connect(path: Path, patience: float = PATIENCE) -> apsw.Connection:
+    """A connection with the settings that durability rests on. Raises StorageError."""
     try:
         connection = apsw.Connection(str(path))
-        connection.set_busy_timeout(30_000)
+        connection.set_busy_timeout(int(patience * 1000))
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name='events_in_order'").fetchone():
             schema = files("agentos.events").joinpath("schema.sql").read_text()
             connection.execute(f"BEGIN IMMEDIATE; {schema} COMMIT")
+    except apsw.BusyError as error:
+        raise busy() from error
     except apsw.Error as error:
         raise unwritable(path, error) from error
     return connection

@@ -19,8 +19,8 @@ class Taken(Refused):
 
 
 class Lease:
-    """`with Lease(folder, task) as lease:` or raises Taken at once; StorageError where no lease can be written. Children
-    get the descriptor (see agentos.process)."""
+    """`with Lease(folder, task) as lease:` or raises Taken at once; StorageError where no lease can be written.
+    Children get the descriptor (see agentos.process)."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / name.replace("/", "-")

@@ -141,8 +141,8 @@ def around_log(points: Points) -> None:
         for name in pending:
             points.hit(f"{what} {name}")
 
-    def connected(path: Path) -> apsw.Connection:
-        connection = connect(path)
+    def connected(path: Path, *more: Any) -> apsw.Connection:
+        connection = connect(path, *more)
 
         def before() -> bool:
             at("commit")

@@ -39,7 +39,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def agentos(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("agentos"), "--workspace", str(root), *arguments]
+    command = [str(Path(sys.executable).with_name("agentos")), "--workspace", str(root), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -47,7 +47,7 @@ def said(result: dict[str, Any]) -> str:
     """The error that a person would see."""
     lines = [line for line in result["error"].splitlines() if line.startswith("agentos.errors.")]
     assert lines, result["error"]
-    return lines[-1].removeprefix("agentos.errors.")
+    return str(lines[-1]).removeprefix("agentos.errors.")
 
 
 @pytest.mark.parametrize(("stage", "act", "point"), FULL)
