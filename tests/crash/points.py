@@ -122,9 +122,10 @@ def around_disk(points: Points) -> None:
     setattr(blobs.Blobs, "put", points.around("blob", blobs.Blobs.put))  # noqa: B010
 
 
-def around_log(points: Points) -> None:
+def around_log(points: Points, told: Callable[[int], None] = lambda pages: None) -> None:
     """ "insert X": X's transaction is open, what stands before X in it is inserted; "commit X": all of it is, and the
-    commit has begun; "committed X": it is durable, and nobody has been told."""
+    commit has begun; "committed X": it is durable, and nobody has been told. `told` learns how many pages the
+    WAL has after each."""
     pending: list[str] = []
     stored, commit, connect = group_commit.GroupCommit._stored, group_commit.GroupCommit._commit, sqlite.connect
 
@@ -149,6 +150,7 @@ def around_log(points: Points) -> None:
             return False
 
         def after(_: apsw.Connection, database: str, pages: int) -> int:
+            told(pages)
             at("committed")
             if pages >= _CHECKPOINT:
                 connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)

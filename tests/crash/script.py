@@ -25,6 +25,7 @@ from graphs.opening import build_systems, load_agents, open_platform
 from tests.crash.operating import FastClock, Operator
 from tests.crash.orders import Buyer, branches
 from tests.crash.points import Points, around_disk, around_log, around_platform
+from tests.crash.power import Syncs
 from tests.crash.wishes import furnish, named
 
 SAYS = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
@@ -42,7 +43,8 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     which it dies, fill_at (the point at which the disk becomes full), says (what is asked for, a task each), refuse (a
     system that refuses everything for good), models and environ (the models section of agentos.toml, for "make", and
     where its keys are), smtp (a port, for "make"), shop (its address), wishes and acks (see `Operator`), epoch (see
-    `FastClock`), path (a folder whose programs come first), ready, child and takes (see `slowly`).
+    `FastClock`), syncs (a file, see `power`), path (a folder whose programs come first), ready, child and takes (see
+    `slowly`).
     """
     root = Path(job["root"])
     points = Points(
@@ -50,7 +52,10 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     )
     if job.get("path"):
         os.environ["PATH"] = f"{job['path']}:{os.environ['PATH']}"
-    around_log(points)
+    syncs = Syncs(Path(job["syncs"])) if job.get("syncs") else None
+    if syncs is not None:
+        syncs.watch()
+    around_log(points, *([syncs.committed] if syncs is not None else []))
     around_disk(points)
     if "make" in job["acts"]:
         init_workspace(root, replace(demo(), models=job.get("models", "")))
