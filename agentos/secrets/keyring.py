@@ -68,7 +68,7 @@ class KeyRing:
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make it where it is missing, and make its name durable: a file in a folder that a power cut takes away is gone."""
+    """Make it where it is missing, and its name durable: a file in a folder that a power cut takes away is gone."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(mode=mode, exist_ok=True)
