@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,13 @@ class Child:
 
 
 class Nursery:
-    def __init__(self, folder: Path) -> None:
+    """`environ` comes on top of our own: for a library that is to be loaded before everything else."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._jobs = 0
         root = Path(__file__).parents[2]
-        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(root)}
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(root), **(environ or {})}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery"], cwd=root, env=env, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,

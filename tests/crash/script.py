@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agentos.clock import Clock, SystemClock
-from agentos.errors import Permanent, Refused
+from agentos.errors import Permanent, Refused, Transient
 from agentos.platform import AgentModule, Platform
 from agentos.process import run
 from agentos.tasks.answers import Desk
@@ -40,12 +41,14 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     """Do one job in the workspace `job["root"]` and return {task id -> status}.
 
     job: acts (names of the functions below, in order), trace (file), kill (a point) or nth (of the points it passes) at
-    which it dies, fill_at (the point at which the disk becomes full), says (what is asked for, a task each), refuse (a
-    system that refuses everything for good), models and environ (the models section of agentos.toml, for "make", and
-    where its keys are), smtp (a port, for "make"), shop (its address), wishes and acks (see `Operator`), epoch (see
-    `FastClock`), syncs (a file, see `power`), path (a folder whose programs come first), ready, child and takes (see
-    `slowly`).
+    which it dies, fill_at (the point at which the disk becomes full), says (what is asked for, a task each), refuse and
+    busy (a system that refuses everything, for good or for now), models and environ (the models section of
+    agentos.toml, for "make", and where its keys are), smtp (a port, for "make"), shop (its address), wishes and acks
+    (see `Operator`), epoch (see `FastClock`), syncs (a file, see `power`), path (a folder whose programs come first),
+    ready, child and takes (see `slowly`).
     """
+    if "faketime" in os.environ.get("LD_PRELOAD", ""):
+        setattr(time, "sleep", lambda seconds: select.select([], [], [], seconds))  # noqa: B010  (it breaks the real one)
     root = Path(job["root"])
     points = Points(
         Path(job["trace"]), job.get("kill"), job.get("nth"), job.get("fill_at"), partial(fill, root.parent / "ballast")
@@ -63,7 +66,9 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
             furnish(root, job["smtp"])
     platform = opened(root, job)
     if job.get("refuse"):
-        refuse(platform, job["refuse"])
+        refuse(platform, job["refuse"], Permanent)
+    if job.get("busy"):
+        refuse(platform, job["busy"], Transient)
     around_platform(points, platform)
     return asyncio.run(_play(platform, job))
 
@@ -192,14 +197,14 @@ def fill(ballast: Path) -> None:
             continue
 
 
-def refuse(platform: Platform, name: str) -> None:
-    """From now on this system refuses what it is asked, for good; undoing still works."""
+def refuse(platform: Platform, name: str, how: type[Permanent] | type[Transient]) -> None:
+    """From now on this system refuses what it is asked, for good or for now; undoing still works."""
     system = platform.systems[name]
     act = system.do
 
     def do(verb: str, payload: dict[str, Any], key: str) -> Any:
         if not key.endswith("/undo"):
-            raise Permanent("The other side says no.", code="test.refused")
+            raise how("The other side says no.", code="test.refused")
         return act(verb, payload, key)
 
     setattr(system, "do", do)  # noqa: B010

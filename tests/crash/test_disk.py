@@ -16,12 +16,12 @@ from tests.crash.stages import Clean, Stage, Stages
 from tests.crash.tally import tally
 
 FULL = [
-    pytest.param("made", "ask", "before blob#2", id="blob"),
+    pytest.param("made", "ask", "before blob#2", id="blob", marks=pytest.mark.slow),
     pytest.param("made", "ask", "insert task.planned#1", id="append"),
-    pytest.param("asked", "finish", "insert effect.started:site.publish#1", id="start"),
+    pytest.param("asked", "finish", "insert effect.started:site.publish#1", id="start", marks=pytest.mark.slow),
     pytest.param("asked", "finish", "before do site.publish#1", id="publish"),
-    pytest.param("asked", "finish", "before do invoice.issue#1", id="invoice"),
-    pytest.param("asked", "finish", "before do ledger.book#1", id="ledger"),
+    pytest.param("asked", "finish", "before do invoice.issue#1", id="invoice", marks=pytest.mark.slow),
+    pytest.param("asked", "finish", "before do ledger.book#1", id="ledger", marks=pytest.mark.slow),
     pytest.param("asked", "finish", "before do mail.send#1", id="outbox"),
 ]
 
