@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-all check gates gate-format gate-lint gate-types gate-imports gate-dagster format lock clean
+.PHONY: help demo up test test-all check crash gates gate-format gate-lint gate-types gate-imports gate-dagster format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/  make \1	\2/' | expand -t 18
@@ -26,6 +26,9 @@ test-all: .venv/.dev  ## the tests, the slow ones too
 
 bench: .venv/.bench  ## ours beside its peers in one run, as ratios (ONLY="steps appends status growth", ROUNDS=9)
 	@PYTHONPATH=.venv/bench $(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+crash: .venv/.dev  ## kills it at every durable point, then N= times at random (200), by SEED=; PIECE=2/5, POINTS=no
+	@$(BIN)/python -m tests.crash.kills --kills $(N) --seed $(SEED) --piece $(PIECE) --points $(POINTS)
 
 check: gates test  ## formatter, linter, types, import rules, Dagster's definitions, tests
 
@@ -61,6 +64,11 @@ lock: .venv/.dev  ## resolves the lock files again (UPGRADE=--upgrade takes newe
 
 clean:  ## removes .venv, the demo workspace and caches
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+N := 200
+SEED := 4
+PIECE := 1/1
+POINTS := yes
 
 # No address is written, so that every machine takes its own mirror; --universal, so that one lock serves every platform.
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links

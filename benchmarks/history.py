@@ -87,7 +87,8 @@ def _task(at: datetime, *, closed: bool) -> Iterator[NewEvent]:
         )
         yield on(
             ModelCalled(call=call, step=step, round=1, request="0" * 32, nth=1, tier="small", model="m",
-                        answer={"text": _TEXT}, tokens_in=500, tokens_out=300, cost=_COST, latency_ms=900, cached=False),
+                        answer={"text": _TEXT}, tokens_in=500, tokens_out=300, cost=_COST, latency_ms=900,
+                        cached=False),
             f"call/{task}/{step}/1/0/1",
         )  # fmt: skip
         yield on(
@@ -109,7 +110,8 @@ def _task(at: datetime, *, closed: bool) -> Iterator[NewEvent]:
     yield on(
         EffectStarted(effect=effect, attempt=1, step="deliver", source="draft", slot="mail", system="mail",
                       account="mail:main", verb="send", title="Mail", approved="0", payload={"text": _TEXT},
-                      payload_digest="0", assigned={}, fill=[], authority="card", to="a@b.example", undoes=None, amounts=None),
+                      payload_digest="0", assigned={}, fill=[], authority="card", to="a@b.example", undoes=None,
+                      amounts=None),
         f"effect.started/{effect}/1",
     )  # fmt: skip
     yield on(EffectDone(effect=effect, receipt={"ref": "r", "data": {}}), f"effect.done/{effect}")

@@ -1,4 +1,4 @@
-"""`agentos status` on a log of 100,000 events beside `python -c "import dagster"`: the whole command, from its start."""
+"""`agentos status` on a log of 100,000 events beside `python -c "import dagster"`: whole commands, from their start."""
 
 from __future__ import annotations
 

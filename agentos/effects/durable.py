@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentos.errors import Permanent, Transient
+from agentos.secrets.keyring import make_folder, sync_folder
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -16,7 +17,7 @@ def write_file(path: Path, data: bytes) -> None:
 
     The folder is made when it is missing. The caller holds its lock: two writers would share the file aside.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.with_name(f".{path.name}.part")
     with aside.open("wb") as out:
         out.write(data)
@@ -26,19 +27,10 @@ def write_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold `folder`/.lock; waits for other processes and threads. The system releases it when the holder dies."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / ".lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentos.errors import AgentOSError, StorageError
 from agentos.ids import digest
-from agentos.secrets.keyring import sync_folder
+from agentos.secrets.keyring import make_folder, sync_folder
 from agentos.secrets.sealing import MARK, Sealer
 
 _NAME = re.compile("[0-9a-f]{64}")
@@ -100,8 +100,7 @@ _MEND = "Run `agentos log verify`, then restore it from a backup: `agentos resto
 
 
 def _write_durably(path: Path, stored: bytes) -> None:
-    fresh = not path.parent.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     aside = path.parent / f".{os.getpid()}-{os.urandom(6).hex()}"
     try:
         with open(aside, "xb") as file:
@@ -113,5 +112,3 @@ def _write_durably(path: Path, stored: bytes) -> None:
         aside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-    if fresh:
-        sync_folder(path.parent.parent)

@@ -238,11 +238,7 @@ def _as_ours(error: BaseException) -> BaseException:
             "the disk is full: nothing was recorded", hint="Free some space and run it again.", code="log.full"
         )
     if isinstance(error, apsw.BusyError):
-        return StorageError(
-            "the event log is locked by another program",
-            hint="Close the backup or copy that reads it.",
-            code="log.busy",
-        )
+        return busy()
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return StorageError(
             f"the event log is damaged: {error}", hint="Run `agentos log verify`.", code="log.malformed"
@@ -252,3 +248,11 @@ def _as_ours(error: BaseException) -> BaseException:
             f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"
         )
     return error
+
+
+def busy() -> StorageError:
+    return StorageError(
+        "the event log is locked by another program: nothing was recorded",
+        hint="Close the backup or copy that holds it, and run it again.",
+        code="log.busy",
+    )

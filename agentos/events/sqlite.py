@@ -17,12 +17,14 @@ import orjson
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, StorageError
 from agentos.events.chain import GENESIS
-from agentos.events.group_commit import GroupCommit
+from agentos.events.group_commit import GroupCommit, busy
 from agentos.events.log import Decision
 from agentos.events.record import FORGOTTEN, Appended, NewEvent, Record
 from agentos.events.upcast import upcast
 from agentos.secrets.sealing import MARK, Sealer
 
+PATIENCE = 30.0
+"""Seconds to wait for another program that holds the database, such as a backup."""
 _COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
@@ -115,24 +117,28 @@ class SQLiteReader:
 class SQLiteLog:
     """Implements `EventLog`. Safe to use from any thread, and from several processes on one local disk."""
 
-    def __init__(self, path: Path, sealer: Sealer, *, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, sealer: Sealer, *, clock: Clock | None = None, patience: float = PATIENCE) -> None:
         refuse_affected(apsw.sqlite_lib_version())
         self.path = path
         self._sealer = sealer
         self._clock = clock or SystemClock()
+        self._patience = patience
         self._local = threading.local()
         self._lock = threading.Lock()
         self._writer: GroupCommit | None = None
         self._pid = os.getpid()
         path.parent.mkdir(parents=True, exist_ok=True)
-        connect(path)  # creates the schema, and says now what would else be said at the first append
+        self._connect()  # creates the schema, and says now what would else be said at the first append
+
+    def _connect(self) -> apsw.Connection:
+        return connect(self.path, self._patience)
 
     # -- reading
 
     @property
     def _reader(self) -> SQLiteReader:
         if getattr(self._local, "pid", None) != os.getpid():  # a connection must not cross a fork
-            self._local.reader = SQLiteReader(connect(self.path), self._sealer)
+            self._local.reader = SQLiteReader(self._connect(), self._sealer)
             self._local.pid = os.getpid()
         reader: SQLiteReader = self._local.reader
         return reader
@@ -158,12 +164,12 @@ class SQLiteLog:
     def rows(self, after: int = 0, limit: int = -1) -> Iterator[Any]:
         """The bare columns in order, for verifying: nothing is parsed. A limit below 0 is none."""
         query = f"SELECT {_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-        return iter(connect(self.path).execute(query, (after, limit)))
+        return iter(self._connect().execute(query, (after, limit)))
 
     def unsound(self) -> str:
         """What is wrong with the database's pages, indexes or schema; "" when nothing is. Reads the whole file."""
         try:
-            connection = connect(self.path)
+            connection = self._connect()
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
             schema = set(connection.execute(_SCHEMA))
         except (apsw.Error, AgentOSError, ValueError) as error:
@@ -185,7 +191,7 @@ class SQLiteLog:
     def twice(self, column: Literal["id", "key"]) -> Iterator[tuple[int, str]]:
         """(seq, value) of each value that stands more than once, read from the rows and not from an index."""
         query = f"SELECT max(seq), {column} FROM events NOT INDEXED WHERE {column} IS NOT NULL"  # noqa: S608
-        return iter(connect(self.path).execute(f"{query} GROUP BY {column} HAVING count(*) > 1"))
+        return iter(self._connect().execute(f"{query} GROUP BY {column} HAVING count(*) > 1"))
 
     # -- writing
 
@@ -202,7 +208,7 @@ class SQLiteLog:
         """The writer of this process: after a fork, the one before is the parent's."""
         with self._lock:
             if self._writer is None or self._pid != os.getpid():
-                self._writer = GroupCommit(lambda: connect(self.path), self._sealer, self._clock, SQLiteReader)
+                self._writer = GroupCommit(self._connect, self._sealer, self._clock, SQLiteReader)
                 self._pid = os.getpid()
             return self._writer
 
@@ -226,16 +232,18 @@ class SQLiteLog:
                     return
 
 
-def connect(path: Path) -> apsw.Connection:
-    """A connection with the settings that durability rests on."""
+def connect(path: Path, patience: float = PATIENCE) -> apsw.Connection:
+    """A connection with the settings that durability rests on. Raises StorageError."""
     try:
         connection = apsw.Connection(str(path))
-        connection.set_busy_timeout(30_000)
+        connection.set_busy_timeout(int(patience * 1000))
         connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON")
         newest = "SELECT count(*) FROM sqlite_master WHERE name IN ('events_in_order', 'events_type_at')"
         if connection.execute(newest).fetchone() != (2,):
             schema = files("agentos.events").joinpath("schema.sql").read_text()
             connection.execute(f"BEGIN IMMEDIATE; {schema} COMMIT")
+    except apsw.BusyError as error:
+        raise busy() from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise malformed(error) from error
     except (apsw.Error, ValueError) as error:  # ValueError: a damaged text that is no text

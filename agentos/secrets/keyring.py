@@ -48,7 +48,7 @@ class KeyRing:
         self._known[subject] = None
 
     def _make(self, subject: str) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self.folder, 0o700)
         aside = self.folder / f".{os.getpid()}-{os.urandom(6).hex()}"
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "wb") as file:
@@ -65,6 +65,14 @@ class KeyRing:
 
     def _path(self, subject: str) -> Path:
         return self.folder / f"{digest(subject.encode())[:32]}.key"
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make it where it is missing, and its name durable: a file in a folder that a power cut takes away is gone."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=mode, exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from agentos.errors import Refused
+from agentos.errors import Refused, StorageError
 from agentos.process import inherit, release
 
 
@@ -19,16 +19,15 @@ class Taken(Refused):
 
 
 class Lease:
-    """`with Lease(folder, task) as lease:` or raises Taken at once. Children get the descriptor (see
-    agentos.process)."""
+    """`with Lease(folder, task) as lease:` or raises Taken at once; StorageError where no lease can be written.
+    Children get the descriptor (see agentos.process)."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._path = folder / name.replace("/", "-")
         self._fd: int | None = None
 
     def __enter__(self) -> Lease:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        fd = self._opened()
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -38,6 +37,17 @@ class Lease:
         inherit(fd)
         self._fd = fd
         return self
+
+    def _opened(self) -> int:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StorageError(
+                f"the lease of a task can't be taken ({error.strerror}): nothing was begun",
+                hint="Free some space, or mend the permissions of the state/ folder, and run it again.",
+                code="lease.unwritable",
+            ) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

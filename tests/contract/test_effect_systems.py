@@ -6,7 +6,8 @@ To add one: write a function that takes a folder and returns a `Case`, and name 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,8 @@ from agentos.effects.site import SiteSystem
 from agentos.errors import Permanent
 from agentos.tasks.items import filled
 from agentos.workspace.model import MailSettings, SiteSettings
+from tests.crash.orders import OrderSystem
+from tests.crash.worlds import Record, Shop, Whims
 from tests.fakes.effects import FakeSystem
 from tests.fakes.invoices import payload as invoice_payload
 
@@ -34,6 +37,7 @@ class Case:
     `reopen` makes a second instance on the same outside, as another process would have it.
     `again` is the payload of the next generation, where what is assigned last (a number) is another then.
     `by_word`: whether payload and outside alone say which thing it was, so that it can be undone without a receipt.
+    `close` ends what `system` needs to run.
     `gone_after_undo`: whether the thing itself disappears (a post) or stays beside its reversal (an invoice).
     """
 
@@ -45,6 +49,7 @@ class Case:
     gone_after_undo: bool = True
     again: dict[str, Any] | None = None
     by_word: bool = False
+    close: Callable[[], None] = lambda: None
 
     def key(self, slot: str = "task-1/step") -> str:
         return effect_key(self.system.account, self.verb, slot)
@@ -94,7 +99,24 @@ def fake(folder: Path) -> Case:
     return Case(system, "act", {"what": "one"}, {"what": "two"}, lambda: system)
 
 
-CASES = [site, mail, invoice, ledger, fake]
+def shop(folder: Path) -> Case:
+    """Over HTTP, at the branch that knows its keys (the other one tells nothing for a while, by what it declares)."""
+    server = Shop(Record(folder / "record.jsonl"), Whims(""))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    def make() -> System:
+        return OrderSystem(server.url, "silent")
+
+    return Case(make(), "order", {"what": "paper"}, {"what": "ink"}, make, close=close)
+
+
+CASES = [site, mail, invoice, ledger, fake, shop]
 
 
 ASSIGNED = {"today": "2026-12-01", "series:credit_note": "CN-2026-0001"}
@@ -107,9 +129,10 @@ def complete(proposal: Proposal) -> dict[str, Any]:
 
 
 @pytest.fixture(params=CASES, ids=lambda make: make.__name__)
-def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made: Case = request.param(tmp_path)
-    return made
+    yield made
+    made.close()
 
 
 def test_doing_it_twice_makes_one_thing_and_one_receipt(case: Case) -> None:

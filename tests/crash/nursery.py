@@ -1,26 +1,32 @@
 """Processes of the real program that start at once: one parent imports everything and forks a child for every job.
 
 The parent never computes and never has a second thread (a fork copies locks, not the threads that would free them); it
-refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}.
+refuses to fork otherwise. Talk is JSON lines: {"start": job} -> {"pid"}; {"wait": pid} -> {"code"}; {"poll": pid} ->
+the same, with null while it lives.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 HEAVY = (
-    "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger", "agentos.effects.mail",
-    "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities", "babel.dates", "bm25s", "cryptography",
-    "facturx", "feedgen",
-    "graphs.advance", "graphs.opening", "lxml.etree", "nh3", "numpy", "pypdf", "rapidfuzz", "scipy.sparse",
-    "tests.crash.script", "typst", "watchfiles", "yaml", "zstandard",
+    "Stemmer", "agentos.capabilities.knowledge", "agentos.effects.invoice.cii", "agentos.effects.ledger",
+    "agentos.effects.mail", "agentos.effects.site", "agentos.models.wire", "agentos.tasks.capabilities",
+    "agentos.tasks.effects_step", "agents.rules", "anyio._backends._asyncio", "attr", "babel.dates", "babel.numbers",
+    "bm25s", "cryptography", "cryptography.hazmat.primitives.ciphers.aead", "facturx", "feedgen", "feedgen.feed",
+    "graphs.advance", "graphs.opening", "h11", "httpcore", "httpcore2", "httpx", "jinja2", "jsonschema", "lxml.etree",
+    "markdown_it", "nh3", "numpy", "openai.lib.streaming.chat", "openai.resources.chat.completions", "pypdf",
+    "rapidfuzz", "rpds", "scipy.sparse", "smtplib", "tests.crash.script", "truststore", "typst", "watchfiles", "yaml",
+    "zstandard",
 )  # fmt: skip
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
@@ -34,6 +40,11 @@ class Child:
     def wait(self) -> int:
         return int(self._nursery.say({"wait": self.pid})["code"])
 
+    def poll(self) -> int | None:
+        """The code once it has ended; told once, and None while it lives."""
+        code: int | None = self._nursery.say({"poll": self.pid})["code"]
+        return code
+
     @property
     def result(self) -> dict[str, Any]:
         """What the job returned; its traceback is in "error" where it raised."""
@@ -42,11 +53,13 @@ class Child:
 
 
 class Nursery:
-    def __init__(self, folder: Path) -> None:
+    """`environ` comes on top of our own: for a library that is to be loaded before everything else."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None) -> None:
         self._folder = folder
         self._jobs = 0
         root = Path(__file__).parents[2]
-        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(root)}
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(root), **(environ or {})}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.nursery"], cwd=root, env=env, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -80,10 +93,14 @@ def _serve() -> None:
 
     for role in agents.ROLES:
         importlib.import_module(f"agents.{role}")
+    gc.freeze()  # what every child shares is not walked, and so not copied, by its collector
     for line in sys.stdin:
         said = json.loads(line)
         if "start" in said:
             print(json.dumps({"pid": _fork(said["start"])}), flush=True)
+        elif "poll" in said:
+            pid, status = os.waitpid(said["poll"], os.WNOHANG)
+            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if pid else None}), flush=True)
         else:
             _, status = os.waitpid(said["wait"], 0)
             print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), flush=True)

@@ -31,10 +31,20 @@ _scope: ContextVar[str] = ContextVar("scope", default="")
 
 
 class Points:
-    """`hit(name)` notes that the run stands at `name`, and dies there if it was told to."""
+    """`hit(name)` notes that the run stands at `name`, and dies there if it was told to: at the point `kill`, or at the
+    n-th it passes. `act` is called instead at the point `at`, once: the world changes there, and the run goes on."""
 
-    def __init__(self, trace: Path, kill: str | None) -> None:
-        self._kill = kill
+    def __init__(
+        self,
+        trace: Path,
+        kill: str | None,
+        nth: int | None = None,
+        at: str | None = None,
+        act: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._kill, self._nth = kill, nth
+        self._at, self._act = at, act
+        self._passed = 0
         self._trace = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -42,10 +52,13 @@ class Points:
     def hit(self, name: str) -> None:
         with self._lock:
             self._counts[name] += 1
+            self._passed += 1
             point = f"{name}#{self._counts[name]}"
             os.write(self._trace, f"{point}\n".encode())
-            if point == self._kill:
+            if point == self._kill or self._passed == self._nth:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if point == self._at:
+                self._act()
 
     def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """`call` with a point before and after it; what it writes to disk meanwhile gets points of its own."""
@@ -109,9 +122,10 @@ def around_disk(points: Points) -> None:
     setattr(blobs.Blobs, "put", points.around("blob", blobs.Blobs.put))  # noqa: B010
 
 
-def around_log(points: Points) -> None:
+def around_log(points: Points, told: Callable[[int], None] = lambda pages: None) -> None:
     """ "insert X": X's transaction is open, what stands before X in it is inserted; "commit X": all of it is, and the
-    commit has begun; "committed X": it is durable, and nobody has been told."""
+    commit has begun; "committed X": it is durable, and nobody has been told. `told` learns how many pages the
+    WAL has after each."""
     pending: list[str] = []
     stored, commit, connect = group_commit.GroupCommit._stored, group_commit.GroupCommit._commit, sqlite.connect
 
@@ -128,14 +142,15 @@ def around_log(points: Points) -> None:
         for name in pending:
             points.hit(f"{what} {name}")
 
-    def connected(path: Path) -> apsw.Connection:
-        connection = connect(path)
+    def connected(path: Path, *more: Any) -> apsw.Connection:
+        connection = connect(path, *more)
 
         def before() -> bool:
             at("commit")
             return False
 
         def after(_: apsw.Connection, database: str, pages: int) -> int:
+            told(pages)
             at("committed")
             if pages >= _CHECKPOINT:
                 connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)

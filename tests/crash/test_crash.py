@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.crash.conftest import Clean, Crash, Stage
+from tests.crash.stages import STORIES, Clean, Crash, story_name
 
 EFFECTS = {"site": "publish", "invoice": "issue", "ledger": "book", "mail": "send"}
 BEFORE_THE_CARD = (
@@ -102,21 +101,13 @@ STEP_OF = {
 # -- the long form: every point that a clean run passes
 
 
-STORIES: dict[str, tuple[Stage, str, dict[str, Any]]] = {
-    "asking": ("made", "ask", {}),
-    "doing": ("asked", "finish", {}),
-    "undoing": ("done", "undo", {}),
-    "unwinding": ("asked", "finish", {"refuse": "mail"}),
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(8))
 @pytest.mark.parametrize("story", STORIES)
 def test_killed_at_every_point(clean: Clean, tmp_path_factory: pytest.TempPathFactory, story: str, part: int) -> None:
     stage, act, job = STORIES[story]
     wanted = clean(stage, act, **job)
-    name = "-".join([stage, act, *map(str, job.values())])
+    name = story_name(stage, act, job)
     wrong = []
     for point in every(clean.points[name], part):
         crash = Crash(clean.stages, tmp_path_factory.mktemp("crash"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentos.platform import open_store
-from tests.crash.conftest import Stages
+from tests.crash.stages import Stages
 from tests.crash.tally import tally
 from tests.fakes.openai_server import OpenAIServer, openai_server
 from tests.fakes.writer import works

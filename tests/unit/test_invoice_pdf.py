@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -189,3 +191,21 @@ def test_control_characters_in_an_address_do_not_reach_the_documents() -> None:
     buyer = BUYER | {"address": {"street": "A\x00 1\n", "postcode": "1", "city": "B\x0bb", "country": "DE"}}
     root = etree.fromstring(to_xml(document(buyer=buyer)))
     assert found(root, "//ram:BuyerTradeParty//ram:LineOne") == ["A 1"]
+
+
+def test_invoices_made_at_the_same_time_are_checked_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libxml2 sets up its schema types at the first use; two threads that did so at once found the schema invalid, and
+    the invoices of both tasks failed for good (found by `make crash SEED=2026`)."""
+    at_once, most = 0, 0
+
+    def check(xml: bytes, **_: Any) -> None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.02)
+        at_once -= 1
+
+    monkeypatch.setattr("facturx.xml_check_xsd", check)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: to_xml(document(number=f"2026-000{n}")), range(4)))
+    assert most == 1

@@ -7,6 +7,7 @@ Built with lxml directly: the order of elements is the whole difficulty, and it 
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -200,12 +201,17 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+_checking = threading.Lock()
+"""libxml2 sets up its schema types at the first use, and two threads that do so at once find a schema invalid."""
+
+
 def _validate(xml: bytes) -> None:
     from facturx import xml_check_xsd  # type: ignore[import-untyped]
 
     logging.getLogger("factur-x").setLevel(logging.CRITICAL)  # it logs the whole XML on failure: a client's data
     try:
-        xml_check_xsd(xml, flavor="factur-x", level="en16931")
+        with _checking:
+            xml_check_xsd(xml, flavor="factur-x", level="en16931")
     except Exception as error:
         raise Permanent(
             "The e-invoice does not fit its schema; nothing was issued.",

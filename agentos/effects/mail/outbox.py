@@ -16,10 +16,11 @@ from email.policy import default
 from pathlib import Path
 from typing import Literal
 
-from agentos.effects.durable import sync_folder, write_file
+from agentos.effects.durable import write_file
 from agentos.effects.mail.message import KEY_HEADER, UNSENT_HEADER, key_header, read_key
 from agentos.effects.slug import slugify
 from agentos.ids import digest
+from agentos.secrets.keyring import make_folder, sync_folder
 
 State = Literal["outbox", "attempted", "sent", "recalled"]
 RECALL_HEADER = "X-AgentOS-Recall-Key"
@@ -98,7 +99,7 @@ class Outbox:
 
     def accept(self, name: str) -> None:
         target = self.folder / "sent" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         (self.folder / name).replace(target)
         sync_folder(target.parent)
         sync_folder(self.folder)

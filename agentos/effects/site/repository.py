@@ -28,6 +28,8 @@ _SETTINGS = (
     "core.autocrlf=false",
     "core.quotePath=false",
     "gc.auto=0",
+    # By default git syncs neither loose objects nor branches, and the log would name a commit that a power cut undid.
+    "core.fsync=objects,reference,index",
 )
 
 
