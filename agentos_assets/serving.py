@@ -52,7 +52,7 @@ def serve(
         home, port = make_home(root), free_port(host, port)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         os.write(lock, f"{address} (process {os.getpid()})\n".encode())
-        _verify(root, echo)
+        verify_first(root, echo)
         services = list(_services(root, home, host, port))
         echo(f"Starting Dagster for {root} ...")
         with Family(lock) as family:
@@ -62,7 +62,7 @@ def serve(
         return code
 
 
-def _verify(root: Path, echo: Echo) -> None:
+def verify_first(root: Path, echo: Echo) -> None:
     """The whole log, before anything is served. A damaged one is served stopped, so that it can be looked at."""
     from agentos.damage import MEND, reason_of, verify_all
     from agentos.platform import open_store

@@ -14,7 +14,7 @@ def whole(store: Store) -> Iterator[tuple[int | None, str]]:
     from agentos.events.verify import verify
     from agentos.events.witness import witness_of
 
-    verdict = verify(store.log, store.blobs, witness_of(store.root).notes())
+    verdict = verify(store.log, None, witness_of(store.root).notes())  # of blobs, `blob.kept` looks at those named
     if not verdict.ok:
         yield verdict.first_bad, verdict.why
 

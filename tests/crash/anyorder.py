@@ -127,14 +127,17 @@ class Business:
 
     def __init__(
         self, root: Path, recipe: str = "chain", policy: str = "ask", *, slots: Sequence[str] = ("one", "two"),
-        hold: int = 0, **other: Any,
+        hold: int = 0, late: Whim = "well", **world: Any,
     ) -> None:  # fmt: skip
         self.whims: deque[Whim] = deque()
-        self.systems = {"fake": FakeSystem(), "other": FakeSystem("other", held=hold > 0, outgoing=hold > 0, **other)}
+        self._late = late
+        self.systems = {
+            "fake": FakeSystem(**world), "other": FakeSystem("other", held=hold > 0, outgoing=hold > 0, **world),
+        }  # fmt: skip
         agents = [
             FakeAgent("make", self._makes("fake", slots), tier="small"),
             FakeAgent("also", self._makes("other", ("far",))),
-            FakeAgent("check", self._works), FakeAgent("late", self._works),
+            FakeAgent("check", self._works), FakeAgent("late", self._ends),
         ]  # fmt: skip
         models = FakeModels([self._answers])
         self.bench = Mortal(
@@ -167,8 +170,15 @@ class Business:
         await self._whim(kit)
         return AnyResult(said="done")
 
+    async def _ends(self, request: AnyRequest, kit: Kit) -> AnyResult:
+        """What fails here has effects behind it."""
+        await self._do(self._late, kit)
+        return AnyResult(said="done")
+
     async def _whim(self, kit: Kit) -> None:
-        whim = self.whims.popleft() if self.whims else "well"
+        await self._do(self.whims.popleft() if self.whims else "well", kit)
+
+    async def _do(self, whim: Whim, kit: Kit) -> None:
         if whim == "asks" and not kit.answers:
             raise Question("colour", "Which colour?", ("red", "blue"))
         if whim in ("model", "model_lost") and kit.tier == "small":

@@ -187,3 +187,15 @@ def test_a_stop_says_its_reason_in_the_file(root: Path, capsys: pytest.CaptureFi
     assert agentos(root, capsys, "start")[0] == 0
     assert not (root / "state" / "STOPPED").exists()
     assert witness_of(root).last() is not None
+
+
+def test_up_verifies_first_and_says_that_it_serves_stopped(root: Path) -> None:
+    from agentos_assets.serving import verify_first
+
+    said: list[str] = []
+    verify_first(root, said.append)
+    assert said == []
+    damage(root, "UPDATE events SET actor = 'x' WHERE seq = 9")
+    verify_first(root, said.append)
+    assert "STOPPED" in said[0]
+    assert "event 9 was changed" in stop_reason(root / "state" / "STOPPED")
