@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agentos.ids import digest
 from tests.crash.counting import Count, count
 from tests.crash.nursery import Child, Nursery
 from tests.crash.operating import record_of
@@ -56,6 +55,7 @@ class Places:
     nursery: Nursery
     world: dict[str, Any]
     models: OpenAIServer
+    made: int = 0
 
     def fresh(self, root: Path, *, models: bool) -> None:
         made = self.folder / ("made-models" if models else "made")
@@ -65,7 +65,8 @@ class Places:
             code, result = self.nursery.run(root=str(made), smtp=self.world["smtp"], **job)
             assert code == 0, result
         shutil.copytree(made, root, symlinks=True)
-        rename_sender(root, f"heide@{digest(str(root).encode())[:12]}.example")
+        self.made += 1
+        rename_sender(root, f"heide@w{self.made}.example")
 
 
 @contextmanager
@@ -148,7 +149,7 @@ class Ruin:
         asked = len(self.places.models.requests) - self._asked if self.models else None
         record = record_of(self.places.world["shop"])
         acks = self.folder / "acks"
-        return count(self.root, named(self.wishes), record, acks.read_text().split(), asked)
+        return count(self.root, named(self.wishes), record, acks.read_text().split() if acks.exists() else [], asked)
 
     def _start(self, kills: int) -> Worker:
         """A worker with its end before it: at the n-th durable point that it passes, or at a moment."""
