@@ -15,6 +15,7 @@ from agentos.events.log import Reader
 from agentos.events.sqlite import SQLiteLog
 from agentos.secrets.keyring import KeyRing
 from agentos.secrets.sealing import Sealer
+from agentos.workspace.find import refuse_unfinished
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,6 +40,10 @@ class AgentModule(Protocol):
 
 class Stopped(Refused):
     code = "platform.stopped"
+
+
+SWITCHES = ("platform.stopped", "platform.started", "platform.restored")
+RESTORED = "A backup was restored, and nobody has looked yet at what happened outside since it was made."
 
 
 @dataclass
@@ -88,6 +93,8 @@ class Platform:
 
 
 def open_store(root: Path, *, clock: Clock | None = None) -> Store:
+    """Raises WorkspaceError while a restore of this workspace waits to be finished."""
+    refuse_unfinished(root)
     state = root / "state"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     sealer = Sealer(KeyRing(state / "keys"))
@@ -96,7 +103,9 @@ def open_store(root: Path, *, clock: Clock | None = None) -> Store:
 
 def refuse_if_stopped(reader: Reader, stop_file: Path) -> None:
     """The one switch: an event, and a file too, so that it works on a full disk. Raises Stopped."""
-    last = reader.last(stream="platform", types=("platform.stopped", "platform.started"))
+    last = reader.last(stream="platform", types=SWITCHES)
+    if last is not None and last.type == "platform.restored":
+        raise Stopped(RESTORED, hint="Run `agentos start`: it looks first, then goes on.")
     if (last is not None and last.type == "platform.stopped") or os.path.exists(stop_file):
         why = last.data.get("why", "") if last is not None and last.type == "platform.stopped" else ""
         raise Stopped(f"The platform is stopped{': ' + why if why else ''}.", hint="Run `agentos start` to go on.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from agentos.clock import micros
 from agentos.events.record import Record
-from agentos.platform import Store
+from agentos.platform import RESTORED, SWITCHES, Store
 from agentos.tasks.state import CardState, TaskState, fold
 from agentos.tasks.values import unpack
 
@@ -84,7 +84,9 @@ def midnight(now: datetime, zone: tzinfo) -> datetime:
 
 def stopped_because(store: Store) -> str | None:
     """Why the platform is stopped; None when it is not."""
-    last = store.log.last(stream="platform", types=("platform.stopped", "platform.started"))
+    last = store.log.last(stream="platform", types=SWITCHES)
+    if last is not None and last.type == "platform.restored":
+        return RESTORED.rstrip(".")
     if last is not None and last.type == "platform.stopped":
         return str(last.data.get("why") or "no reason given")
     return "the file state/STOPPED is there" if store.stop_file.exists() else None

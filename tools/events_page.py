@@ -81,6 +81,9 @@ ABOUT = {
     "workspace.file_changed": About("a file the operator edits is about to be used in a new form", "workspace"),
     "platform.stopped": About("`agentos stop`", "platform", sealed="open"),
     "platform.started": About("`agentos start`", "platform", sealed="open"),
+    "platform.restored": About("`agentos restore` has put a backup's log in place of this one", "platform",
+                               "platform.restored/EPOCH", "open"),
+    "platform.backed_up": About("a backup is whole and under its name", "platform", sealed="open"),
     "circuit.opened": About("an outside system failed too often: not called before `until`", "circuit", sealed="open"),
     "circuit.closed": About("it answers again", "circuit", sealed="open"),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from agentos.events.record import FORGOTTEN, NewEvent, Record
 from agentos.events.upcast import upcast
 from agentos.secrets.sealing import MARK, Sealer
 
-_COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
+COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
 class SQLiteReader:
@@ -47,7 +47,7 @@ class SQLiteReader:
         limit: int | None = None,
     ) -> Iterator[Record]:
         where, values = _where(after, stream, types, correlation, since_micros)
-        query = f"SELECT {_COLUMNS} FROM events WHERE {where} ORDER BY seq"  # noqa: S608  (placeholders only)
+        query = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY seq"  # noqa: S608  (placeholders only)
         if limit is not None:
             query += f" LIMIT {int(limit)}"
         for row in self._connection.execute(query, values):
@@ -55,14 +55,14 @@ class SQLiteReader:
 
     def last(self, *, stream: str | None = None, types: Sequence[str] = ()) -> Record | None:
         where, values = _where(0, stream, types, None, None)
-        query = f"SELECT {_COLUMNS} FROM events WHERE {where} ORDER BY seq DESC LIMIT 1"  # noqa: S608
+        query = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY seq DESC LIMIT 1"  # noqa: S608
         return self._one(query, values)
 
     def by_key(self, key: str) -> Record | None:
-        return self._one(f"SELECT {_COLUMNS} FROM events WHERE key = ?", (key,))  # noqa: S608
+        return self._one(f"SELECT {COLUMNS} FROM events WHERE key = ?", (key,))  # noqa: S608
 
     def by_id(self, id: str) -> Record | None:
-        return self._one(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (id,))  # noqa: S608
+        return self._one(f"SELECT {COLUMNS} FROM events WHERE id = ?", (id,))  # noqa: S608
 
     def _one(self, query: str, values: tuple[Any, ...]) -> Record | None:
         row = self._connection.execute(query, values).fetchone()
@@ -124,7 +124,7 @@ class SQLiteLog:
 
     def rows(self) -> Iterator[Any]:
         """The bare columns in order, for verifying: nothing is parsed."""
-        return iter(connect(self.path).execute(f"SELECT {_COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
+        return iter(connect(self.path).execute(f"SELECT {COLUMNS} FROM events ORDER BY seq"))  # noqa: S608
 
     # -- writing
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from agentos.events.log import Reader
+from agentos.ids import digest
 
 
 class Witness:
@@ -21,18 +25,43 @@ class Witness:
             file.flush()
             os.fsync(file.fileno())
 
-    def notes(self) -> Iterator[tuple[int, bytes]]:
+    def notes(self, rewinds: Iterable[Mapping[str, Any]] = ()) -> Iterator[tuple[int, bytes]]:
+        """What was noted, but for heads of a history that a restore gave up (`rewinds`, see `PlatformRestored`)."""
+        data = self._read()
+        counted = [one for one in rewinds if digest(data[: one["size"]]) == one["digest"]]
+        at = 0
+        for line in data.splitlines(keepends=True):
+            note = _note(line)
+            if note is not None and not any(at < one["size"] and note[0] > one["after"] for one in counted):
+                yield note
+            at += len(line)
+
+    def rewind(self, after: int) -> dict[str, Any]:
+        """What a restore records: the heads after event `after` that stand here now are those of another history."""
+        data = self._read()
+        return {"after": after, "size": len(data), "digest": digest(data)}
+
+    def _read(self) -> bytes:
         try:
-            lines = self._path.read_text(encoding="ascii", errors="replace").splitlines()
+            return self._path.read_bytes()
         except FileNotFoundError:
-            return
-        for line in lines:
-            seq, _, hash = line.partition(" ")
-            if seq.isdigit() and len(hash) == 64:
-                try:
-                    yield int(seq), bytes.fromhex(hash)
-                except ValueError:
-                    continue
+            return b""
+
+
+def _note(line: bytes) -> tuple[int, bytes] | None:
+    seq, _, hash = line.decode("ascii", "replace").strip().partition(" ")
+    if not seq.isdigit() or len(hash) != 64:
+        return None
+    try:
+        return int(seq), bytes.fromhex(hash)
+    except ValueError:
+        return None
+
+
+def rewinds_of(reader: Reader) -> list[dict[str, Any]]:
+    """All that restores have recorded of histories that were given up."""
+    found = reader.read(stream="platform", types=("platform.restored",))
+    return [rewind for record in found for rewind in record.data["rewinds"]]
 
 
 def witness_of(root: Path) -> Witness:

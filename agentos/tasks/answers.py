@@ -6,7 +6,6 @@ Needs only the store, so that it answers at once; the work that follows is `adva
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, Refused
+from agentos.events.epoch import unobserved
 from agentos.events.log import Reader
 from agentos.events.record import NewEvent, Record
 from agentos.events.types import (
@@ -31,7 +31,7 @@ from agentos.events.types import (
     TaskOpened,
 )
 from agentos.ids import uuid7
-from agentos.platform import Store
+from agentos.platform import RESTORED, Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.run import stream_of
@@ -305,11 +305,15 @@ class Desk:
         return in_flight
 
     def start(self) -> None:
-        self.store.log.append(PlatformStarted().on("platform", actor="operator"))
-        try:
-            os.unlink(self.store.stop_file)
-        except FileNotFoundError:
-            return
+        """Go on. Raises Refused after a restore, where `agentos.tasks.adopting` has to look at the world first."""
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            if unobserved(reader) is not None:
+                raise Refused(RESTORED, hint="agentos start looks, and goes on.", code="platform.unobserved")
+            return [PlatformStarted().on("platform", actor="operator")]
+
+        self.store.log.append(on)
+        self.store.stop_file.unlink(missing_ok=True)
 
     def _in_flight(self) -> list[Any]:
         found = []

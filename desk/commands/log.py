@@ -107,10 +107,11 @@ def verify(session: Session) -> int:
     """Recompute the chain of hashes, compare it with what was noted outside, check every blob. Exit code 1 when
     something was changed, cut or lost."""
     from agentos.events.verify import verify as verdict_of
-    from agentos.events.witness import witness_of
+    from agentos.events.witness import rewinds_of, witness_of
     from desk.render.style import bad, good, line
 
-    verdict = verdict_of(session.store.log, session.store.blobs, witness_of(session.root).notes())
+    notes = witness_of(session.root).notes(rewinds_of(session.store.log))
+    verdict = verdict_of(session.store.log, session.store.blobs, notes)
     if verdict.ok:
         session.say(f"{good('The log is whole:')} {verdict.events} events, {verdict.blobs} blobs.")
     else:
