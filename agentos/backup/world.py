@@ -72,6 +72,7 @@ def _site(backup: Path, manifest: Manifest, root: Path, note: Note, returned: Re
 def _place(source: Path, root: Path, name: str) -> bool:
     """Under its name at one stroke, and only where that is free. False when somebody else was quicker."""
     aside, target = root / UNFINISHED / "file", root / name
+    aside.unlink(missing_ok=True)  # it may be a second name of the file before: never write into that one
     copy_file(source, aside)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
