@@ -104,17 +104,17 @@ class _Adopting:
 
     def _effect(self, one: Sighting) -> list[NewEvent]:
         started = started_of(self._platform.log, one.key)
-        found = EffectFound(effect=one.key, receipt=one.receipt.model_dump(mode="json"))
-        if started is not None:  # begun before the backup, with an end that only the outside knows
-            return [self._event(found, started.stream, f"effect.done/{one.key}", started.subject)]
-        task = self._home(one)
-        self._homeless |= task is None
-        subject, stream = self._subject(one, task), stream_of(task.id if task else self._task)
+        task = self._home(one) if started is None else None
+        subject = started.subject if started is not None else self._subject(one, task)
         if subject is not None and self._platform.store.sealer.keys.get_or_make(subject) is None:
             one, subject = _stripped(one), None
-            found = EffectFound(effect=one.key, receipt=one.receipt.model_dump(mode="json"))
+        found, key = EffectFound(effect=one.key, receipt=one.receipt.model_dump(mode="json")), f"effect.done/{one.key}"
+        if started is not None:  # begun before the backup, with an end that only the outside knows
+            return [self._event(found, started.stream, key, subject)]
+        self._homeless |= task is None
+        stream = stream_of(task.id if task else self._task)
         began = self._event(self._start(one, task, subject), stream, f"effect.started/{one.key}/1", subject)
-        return [began, self._event(found, stream, f"effect.done/{one.key}", subject)]
+        return [began, self._event(found, stream, key, subject)]
 
     def _home(self, one: Sighting) -> TaskState | None:
         """The task of the log that would have done it, if that still goes on. An undo has a task of its own."""

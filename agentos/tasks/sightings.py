@@ -10,7 +10,7 @@ from agentos.effects.port import Absent, Found, Observed, Receipt, System, Unkno
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.events.record import Record
 from agentos.platform import Platform
-from agentos.tasks.items import filled, is_undone, receipt_of, started_of, undo_key
+from agentos.tasks.items import filled, is_undone, started_of, undo_key
 from agentos.tasks.values import unpack
 
 _UNDO = "/undo"
@@ -61,7 +61,7 @@ def look_outside(platform: Platform) -> Sighted:
 
 def _look_at(platform: Platform, system: System, thing: Observed, sighted: Sighted) -> None:
     key = thing.key or ""
-    if receipt_of(platform.log, key) is not None or not key.startswith(f"{system.account}/"):
+    if platform.log.by_key(f"effect.done/{key}") is not None or not key.startswith(f"{system.account}/"):
         return
     payload = thing.data.get("payload") or {}
     title = _title(thing)

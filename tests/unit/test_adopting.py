@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from agentos.tasks.answers import Desk
 from agentos.workspace.model import InvoiceSettings
 from tests.fakes.backups import plain_lock, plain_unlock
 from tests.fakes.effects import FakeSystem
-from tests.fakes.platform import ASK, Bench, FakeAgent, proposes
+from tests.fakes.platform import ALLOW, ASK, TEXT, Bench, FakeAgent, proposes
 
 RECIPE = """
 workflow = "publish-post"
@@ -79,6 +80,20 @@ async def test_an_open_task_does_not_do_again_what_was_done_after_the_backup(tmp
     assert (after.status, office.system.copies, len(office.system.attempts)) == ("completed", 2, 2)
     assert {effect.data["authority"] for effect in after.effects.values()} == {"adopted"}
     assert adopt_and_start(office.bench.platform) is None
+
+
+async def test_a_card_that_expired_meanwhile_does_not_take_back_what_was_done(tmp_path: Path) -> None:
+    office = Office(tmp_path, "one")
+    state = await office.bench.run()
+    office.back_up()
+    await office.approve(state.id)
+    office.rewind()
+    office.bench.clock.advance(timedelta(days=400))
+    early = await office.bench.advance(state.id)
+    assert "nobody has looked" in early.stopped
+    office.start()
+    after = (await office.bench.advance(state.id)).state
+    assert (after.status, len(list(office.system.observe()))) == ("completed", 1)
 
 
 async def test_only_the_rest_is_asked_about_when_half_of_it_was_done(tmp_path: Path) -> None:
@@ -211,6 +226,18 @@ async def test_a_forgotten_client_s_things_are_known_as_done_and_nothing_more(tm
     assert record is not None
     assert "ecret" not in record.stored.decode()
     assert log.by_key(f"effect.done/{key}") is not None
+
+
+async def test_what_the_log_knew_of_a_client_forgotten_since_is_not_adopted_again(tmp_path: Path) -> None:
+    office = Office(tmp_path, "one", policy=ALLOW)
+    task = office.bench.submit(TEXT, check=lambda _: "acme-studio")
+    done = (await office.bench.advance(task)).state
+    assert done.status == "completed"
+    office.bench.platform.store.sealer.keys.get_or_make("acme-studio")
+    office.back_up()
+    office.bench.platform.store.sealer.keys.destroy("acme-studio")
+    office.rewind()
+    assert office.start().found == ()
 
 
 def test_numbers_go_on_above_the_highest_and_a_lost_one_is_voided(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def test_killed_anywhere_it_is_not_usable_until_it_is_finished(made: Made, root:
     half = 0
     for step in range(1, steps + 1, max(1, steps // 12)):
         there = trial(f"at-{step}")
-        assert killed_at(step, lambda there=there: again(made, there))
+        assert killed_at(step, partial(again, made, there))
         if (there / ".restoring").exists():
             half += 1
             for use in (open_store, lambda one: find_workspace(one, {}, one)):
