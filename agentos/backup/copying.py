@@ -68,14 +68,23 @@ def sync_tree(folder: Path) -> None:
 
 def walk(root: Path, folder: str, left_out: list[str]) -> Iterator[Path]:
     """Files below root/folder in a fixed order, without locks, half-written files and git's own folder. Links that lead
-    out of the workspace go to `left_out`."""
+    out of the workspace, and names that are not UTF-8, go to `left_out`."""
     for base, folders, files in os.walk(root / folder):
         folders[:] = sorted(name for name in folders if name != ".git")
         for name in sorted(files):
             path = Path(base, name)
             if _PASSING.search(name) or not path.is_file():
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-                left_out.append(path.relative_to(root).as_posix())
-                continue
-            yield path
+            if _is_named(name) and (not path.is_symlink() or path.resolve().is_relative_to(root.resolve())):
+                yield path
+            else:
+                left_out.append(path.relative_to(root).as_posix().encode("utf-8", "replace").decode())
+
+
+def _is_named(name: str) -> bool:
+    """Whether its name is text: a manifest is JSON, and holds no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -4,6 +4,7 @@ so that the `age` tool opens it too."""
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from agentos.backup.manifest import KEYS, Manifest
 from agentos.errors import AgentOSError
 from agentos.ids import digest
 
+_NAME = re.compile(r"[0-9a-f]{32}\.key")
 SHORTEST = 8
 """Characters of a passphrase. scrypt makes guessing slow, not impossible."""
 
@@ -42,7 +44,7 @@ def unlock(data: bytes, passphrase: str) -> dict[str, bytes]:
             hint="Try again; nothing was changed. It is the one that was given when this backup was made.",
             code="backup.passphrase",
         ) from None
-    return {name: base64.b64decode(key) for name, key in named.items()}
+    return {name: base64.b64decode(key) for name, key in named.items() if _NAME.fullmatch(name)}
 
 
 def locked_keys(backup: Path, manifest: Manifest, elsewhere: Path | None) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from agentos.errors import AgentOSError
 
@@ -52,8 +52,17 @@ class Manifest(BaseModel):
     """Of the encrypted file, wherever it lies."""
     site: SiteNote | None
     left_out: list[str] = []
-    """Links that lead out of the workspace."""
+    """Links that lead out of the workspace, and names that are not UTF-8."""
     files: dict[str, Entry]
+
+    @field_validator("files")
+    @classmethod
+    def _below(cls, files: dict[str, Entry]) -> dict[str, Entry]:
+        """A manifest that somebody else wrote must not lead a restore out of its folder."""
+        for name in files:
+            if name.startswith("/") or {"..", "."} & set(name.split("/")):
+                raise ValueError(f"{name!r} leads out of the backup")
+        return files
 
 
 def read_manifest(backup: Path) -> Manifest:

@@ -57,7 +57,8 @@ def bring_back(site: Path, source: Path, note: SiteNote, scratch: Path) -> None:
     if note.head in note.heads:
         repository.git("read-tree", str(note.head))
     for name, value in note.settings.items():
-        repository.git("config", name, value)
+        if _SETTING.fullmatch(name):
+            repository.git("config", name, value)
     site.mkdir(parents=True, exist_ok=True)
     (scratch / ".git").rename(site / ".git")
 

@@ -48,7 +48,7 @@ def _say(session: Session, made: Made, keys: Path | None) -> None:
     where = line(keys) if keys is not None else "its folder keys/"
     session.say(dim(f"  {counted(manifest.keys, 'client key')} in {where}, locked with your passphrase"))
     for name in manifest.left_out:
-        session.say(dim(f"  left out, for it leads out of the workspace: {line(name)}"))
+        session.say(dim(f"  left out (a link out of the workspace, or a name that is not UTF-8): {line(name)}"))
     if made.trouble:
         session.warn(f"The log could not note it: {line(made.trouble)}")
     session.give(

@@ -213,9 +213,30 @@ def _copy(backup: Path, root: Path, to: Path) -> Store:
     return open_store(to)
 
 
-def test_no_backup_and_a_newer_ones_manifest_are_said(tmp_path: Path) -> None:
+def test_no_backup_and_a_damaged_manifest_are_said(tmp_path: Path) -> None:
     with pytest.raises(AgentOSError, match="There is no backup"):
         find_backup(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(AgentOSError, match="damaged"):
         read_manifest(tmp_path)
+
+
+def test_a_link_out_of_the_workspace_and_a_name_that_is_no_text_are_left_out_and_said(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("not ours")
+    (store.root / "knowledge/link.md").symlink_to(tmp_path / "secret")
+    (store.root / "knowledge/back\\slash.md").write_text("kept")
+    Path(os.fsdecode(os.fsencode(store.root / "knowledge") + b"/\xff.md")).write_text("odd")
+    made = backup(store, tmp_path / "disk")
+    assert made.manifest.left_out == ["knowledge/link.md", "knowledge/?.md"]
+    assert check(made.path).ok
+    assert (made.path / "workspace/knowledge/back\\slash.md").read_text() == "kept"
+
+
+def test_a_path_that_leads_out_of_a_backup_is_refused(store: Store, tmp_path: Path) -> None:
+    made = backup(store, tmp_path / "disk")
+    manifest = made.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"workspace/agentos.toml"', '"workspace/../../agentos.toml"'))
+    with pytest.raises(AgentOSError, match="damaged"):
+        read_manifest(made.path)
