@@ -158,7 +158,7 @@ def test_killed_anywhere_it_is_not_usable_until_it_is_finished(made: Made, root:
         return there
 
     lost = [path.relative_to(root) for path in (root / "policy.toml", *root.glob("knowledge/*"))]
-    steps = steps_of(lambda: again(made, trial("count")))
+    steps = steps_of(partial(again, made, trial("count")))
     half = 0
     for step in range(1, steps + 1, max(1, steps // 12)):
         there = trial(f"at-{step}")
