@@ -13,7 +13,7 @@ from agentos.events.mark import Mark
 from agentos.events.record import NewEvent
 from agentos.events.types import DamageAccepted, PlatformStopped
 from agentos.events.verify import MOST_FAULTS, Verdict, verify, verify_since
-from agentos.events.witness import witness_of
+from agentos.events.witness import rewinds_of
 
 if TYPE_CHECKING:
     from agentos.platform import Store
@@ -28,15 +28,16 @@ class Damaged(Refused):
 def verify_all(store: Store, progress: Callable[[int], object] = lambda _: None) -> Verdict:
     """The whole log, its blobs and its database. A fault stops the platform; otherwise workers begin from here."""
     head = store.log.head() if store.log.is_readable() else None
-    verdict = verify(store.log, store.blobs, witness_of(store.root).notes(), progress=progress)
+    rewinds = rewinds_of(store.log) if head is not None else ()
+    verdict = verify(store.log, store.blobs, store.witness.notes(rewinds), progress=progress)
     return _concluded(store, verdict, head)
 
 
 def verify_new(store: Store) -> Verdict:
     """What was appended since somebody verified last: every worker asks this before it begins."""
-    since, witness = mark_of(store).read(), witness_of(store.root).last()
+    since = mark_of(store).read()
     try:
-        head = store.log.head()
+        head, witness = store.log.head(), store.witness.last(rewinds_of(store.log))
         if since == head == (witness or head):
             return Verdict(True, head[0], 0)
         return _concluded(store, verify_since(store.log, since, witness), head)

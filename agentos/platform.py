@@ -18,6 +18,7 @@ from agentos.events.witness import Witness, witness_of
 from agentos.secrets.keyring import KeyRing
 from agentos.secrets.sealing import Sealer
 from agentos.views.spending import Spending
+from agentos.workspace.find import refuse_unfinished
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -42,6 +43,10 @@ class AgentModule(Protocol):
 
 class Stopped(Refused):
     code = "platform.stopped"
+
+
+SWITCHES = ("platform.stopped", "platform.started", "platform.restored")
+RESTORED = "A backup was restored, and nobody has looked yet at what happened outside since it was made."
 
 
 @dataclass
@@ -98,6 +103,8 @@ class Platform:
 
 
 def open_store(root: Path, *, clock: Clock | None = None) -> Store:
+    """Raises WorkspaceError while a restore of this workspace waits to be finished."""
+    refuse_unfinished(root)
     state = root / "state"
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     sealer = Sealer(KeyRing(state / "keys"))
@@ -127,7 +134,9 @@ def stop_reason(file: Path) -> str:
 
 def refuse_if_stopped(reader: Reader, stop_file: Path) -> None:
     """The one switch: an event, and a file too, so that it works on a full disk. Raises Stopped."""
-    last = reader.last(stream="platform", types=("platform.stopped", "platform.started"))
+    last = reader.last(stream="platform", types=SWITCHES)
+    if last is not None and last.type == "platform.restored":
+        raise Stopped(RESTORED, hint="Run `agentos start`: it looks first, then goes on.")
     if (last is not None and last.type == "platform.stopped") or os.path.exists(stop_file):
         said = last.data.get("why", "") if last is not None and last.type == "platform.stopped" else ""
         why = stop_reason(stop_file) or said

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from agentos.events.epoch import epoch_of
 from agentos.ids import digest
 from agentos.tasks.lease import is_taken
 from agentos.tasks.readiness import can_go_on, due_at
@@ -63,21 +64,24 @@ class Cursor:
     seq: int
     hash: str
     open: dict[str, Watched]
+    epoch: str = ""
 
     @classmethod
-    def start(cls) -> Cursor:
-        return cls(0, "", {})
+    def start(cls, epoch: str = "") -> Cursor:
+        return cls(0, "", {}, epoch)
 
     @classmethod
     def parse(cls, text: str | None) -> Cursor:
         try:
             raw = orjson.loads(text or "null")
-            return cls(raw["seq"], raw["hash"], {task: _watched(value) for task, value in raw["open"].items()})
+            return cls(
+                raw["seq"], raw["hash"], {task: _watched(value) for task, value in raw["open"].items()}, raw["epoch"]
+            )
         except (ValueError, TypeError, KeyError):
             return cls.start()
 
     def __str__(self) -> str:
-        return orjson.dumps({"seq": self.seq, "hash": self.hash, "open": self.open}).decode()
+        return orjson.dumps({"epoch": self.epoch, "seq": self.seq, "hash": self.hash, "open": self.open}).decode()
 
 
 def look(store: Store, text: str | None, now: datetime) -> tuple[list[Ready], Cursor]:
@@ -102,11 +106,13 @@ def open_tasks(store: Store) -> list[str]:
 
 
 def _resumed(store: Store, text: str | None) -> Cursor:
-    cursor = Cursor.parse(text)
+    cursor, epoch = Cursor.parse(text), epoch_of(store.log)
+    if cursor.epoch != epoch:
+        return Cursor.start(epoch)
     if cursor.seq:
         record = next(store.log.read(after=cursor.seq - 1, limit=1), None)
         if record is None or record.seq != cursor.seq or record.hash.hex() != cursor.hash:
-            return Cursor.start()
+            return Cursor.start(epoch)
     return cursor
 
 

@@ -29,9 +29,12 @@ COMMANDS = {
     "cancel": "Give a task up. What was done stands.",
     "undo": "Take back the last action, a task's, or the one named.",
     "stop": "Refuse every effect and model call from now on.",
-    "start": "Go on after `agentos stop`.",
+    "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
     "log": "The log: follow, filter, verify, check, export.",
+    "backup": "A consistent backup into DIR, while everything runs.",
+    "restore": "Go back to a backup: the log, not the world.",
+    "export": "Everything in DIR, readable without AgentOS.",
     "demo": "The whole story in a throw-away workspace.",
     "up": "Dagster's page and daemon for the workspace.",
     "completion": "Print the completion script for your shell.",
@@ -41,6 +44,7 @@ GROUPS = (
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
     ("Look back", ("log", "replay")),
+    ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
 

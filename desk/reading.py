@@ -10,7 +10,7 @@ from typing import Any
 
 from agentos.clock import micros
 from agentos.events.record import Record
-from agentos.platform import Store, stop_reason
+from agentos.platform import RESTORED, SWITCHES, Store, stop_reason
 from agentos.tasks.state import CardState, TaskState, fold
 from agentos.tasks.values import unpack
 from agentos.views.overview import overview
@@ -74,7 +74,9 @@ def midnight(now: datetime, zone: tzinfo) -> datetime:
 def stopped_because(store: Store) -> str | None:
     """Why the platform is stopped; None when it is not."""
     said = stop_reason(store.stop_file)
-    last = store.log.last(stream="platform", types=("platform.stopped", "platform.started"))
+    last = store.log.last(stream="platform", types=SWITCHES)
+    if last is not None and last.type == "platform.restored":
+        return RESTORED.rstrip(".")
     if last is not None and last.type == "platform.stopped":
         return said or str(last.data.get("why") or "no reason given")
     return (said or "the file state/STOPPED is there") if store.stop_file.exists() else None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from agentos.agent import Question
 from agentos.errors import AgentOSError, Conflict, Refused, StorageError, WorkspaceError
+from agentos.events.epoch import unobserved
 from agentos.events.types import (
     ApprovalExpired,
     ApprovalWithdrawn,
@@ -15,7 +16,7 @@ from agentos.events.types import (
     TaskFailed,
     TaskResumed,
 )
-from agentos.platform import Platform, Stopped
+from agentos.platform import RESTORED, Platform, Stopped
 from agentos.tasks import cards
 from agentos.tasks.lease import Lease, Taken
 from agentos.tasks.plan import Step
@@ -68,6 +69,8 @@ def load(platform: Platform, task: str) -> TaskState:
 
 
 async def _advance(run: TaskRun, by: str) -> str:
+    if unobserved(run.platform.log) is not None:  # not even a card expires before it is known what happened
+        return RESTORED
     try:
         await _expire(run)
         if not can_go_on(run.state, run.now()):

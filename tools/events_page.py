@@ -83,6 +83,9 @@ ABOUT = {
     "platform.started": About("`agentos start`", "platform", sealed="open"),
     "platform.damage_accepted": About("`agentos start --accept-damage`: the operator goes on with just this damage",
                                       "platform", sealed="open"),
+    "platform.restored": About("`agentos restore` has put a backup's log in place of this one", "platform",
+                               "platform.restored/EPOCH", "open"),
+    "platform.backed_up": About("a backup is whole and under its name", "platform", sealed="open"),
     "circuit.opened": About("an outside system failed too often: not called before `until`", "circuit", sealed="open"),
     "circuit.closed": About("it answers again", "circuit", sealed="open"),
 }  # fmt: skip

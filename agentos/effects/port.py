@@ -79,7 +79,10 @@ class Unknown:
 class Observed:
     """One thing that exists outside: `kind` ("post", "invoice", "entry", "mail"), its `ref`, our `key` where it
     carries one,
-    and the digest of its present content, so that an edit by hand is seen."""
+    and the digest of its present content, so that an edit by hand is seen.
+
+    `data["payload"]` is what was asked for, as far as the outside keeps it: from it `undo` can be prepared where the
+    log that knew was lost."""
 
     kind: str
     ref: str

@@ -25,7 +25,7 @@ from agentos.secrets.sealing import MARK, Sealer
 
 PATIENCE = 30.0
 """Seconds to wait for another program that holds the database, such as a backup."""
-_COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
+COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE tbl_name = 'events' AND type IN ('table', 'trigger')"
@@ -57,7 +57,7 @@ class SQLiteReader:
         # Left alone, the planner would read every event of the type in the order of seq.
         by_time = types and since_micros is not None and stream is None
         table = "events INDEXED BY events_type_at" if by_time else "events"
-        query = f"SELECT {_COLUMNS} FROM {table} WHERE {where} ORDER BY seq"  # noqa: S608  (placeholders only)
+        query = f"SELECT {COLUMNS} FROM {table} WHERE {where} ORDER BY seq"  # noqa: S608  (placeholders only)
         if limit is not None:
             query += f" LIMIT {int(limit)}"
         with _readable():
@@ -66,14 +66,14 @@ class SQLiteReader:
 
     def last(self, *, stream: str | None = None, types: Sequence[str] = ()) -> Record | None:
         where, values = _where(0, stream, types, None, None)
-        query = f"SELECT {_COLUMNS} FROM events WHERE {where} ORDER BY seq DESC LIMIT 1"  # noqa: S608
+        query = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY seq DESC LIMIT 1"  # noqa: S608
         return self._one(query, values)
 
     def by_key(self, key: str) -> Record | None:
-        return self._one(f"SELECT {_COLUMNS} FROM events WHERE key = ?", (key,))  # noqa: S608
+        return self._one(f"SELECT {COLUMNS} FROM events WHERE key = ?", (key,))  # noqa: S608
 
     def by_id(self, id: str) -> Record | None:
-        return self._one(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (id,))  # noqa: S608
+        return self._one(f"SELECT {COLUMNS} FROM events WHERE id = ?", (id,))  # noqa: S608
 
     def _one(self, query: str, values: tuple[Any, ...]) -> Record | None:
         with _readable():
@@ -163,7 +163,7 @@ class SQLiteLog:
 
     def rows(self, after: int = 0, limit: int = -1) -> Iterator[Any]:
         """The bare columns in order, for verifying: nothing is parsed. A limit below 0 is none."""
-        query = f"SELECT {_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        query = f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
         return iter(self._connect().execute(query, (after, limit)))
 
     def unsound(self) -> str:

@@ -374,6 +374,34 @@ class DamageAccepted(Fact):
     """The last event when it was accepted."""
 
 
+class PlatformRestored(Fact):
+    """The log was rewound to a backup; the world was not. Counts as stopped until `agentos start` has looked at it."""
+
+    TYPE = "platform.restored"
+    epoch: str
+    """UUIDv7 of the history that begins here."""
+    backup: str
+    made_at: datetime
+    seq: int
+    """Head of the log that was restored, and its hash."""
+    hash: str
+    aside: str
+    """Folder of the state that was there before; empty where there was none."""
+    rewinds: list[Json]
+    """[{"after", "size", "digest"}]: in the first `size` bytes of the witness file, whose SHA-256 this is, heads after
+    event `after` belong to a history that was given up."""
+
+
+class BackedUp(Fact):
+    TYPE = "platform.backed_up"
+    backup: str
+    folder: str
+    seq: int
+    hash: str
+    files: int
+    bytes: int
+
+
 class CircuitOpened(Fact):
     TYPE = "circuit.opened"
     circuit: str

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from agentos.events.log import Reader
+from agentos.ids import digest
 
 
 class Witness:
@@ -34,36 +39,59 @@ class Witness:
             file.flush()
             os.fsync(file.fileno())
 
-    def last(self) -> tuple[int, bytes] | None:
-        """The newest note, read from the file's end."""
+    def last(self, rewinds: Sequence[Mapping[str, Any]] = ()) -> tuple[int, bytes] | None:
+        """The newest note; from the file's end, where no restore has rewound the log."""
+        if rewinds:
+            return next(iter(deque(self.notes(rewinds), maxlen=1)), None)
         try:
             with open(self._path, "rb") as file:
                 file.seek(max(os.fstat(file.fileno()).st_size - _LINES, 0))
-                lines = file.read().decode("ascii", "replace").splitlines()
+                lines = file.read().splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return None
         return next((note for line in reversed(lines) if (note := _note(line)) is not None), None)
 
-    def notes(self) -> Iterator[tuple[int, bytes]]:
-        try:
-            lines = self._path.read_text(encoding="ascii", errors="replace").splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        for line in lines:
-            if (note := _note(line)) is not None:
+    def notes(self, rewinds: Iterable[Mapping[str, Any]] = ()) -> Iterator[tuple[int, bytes]]:
+        """What was noted, but for heads of a history that a restore gave up (`rewinds`, see `PlatformRestored`)."""
+        data = self._read()
+        counted = [one for one in rewinds if digest(data[: one["size"]]) == one["digest"]]
+        at = 0
+        for line in data.splitlines(keepends=True):
+            note = _note(line)
+            if note is not None and not any(at < one["size"] and note[0] > one["after"] for one in counted):
                 yield note
+            at += len(line)
+
+    def rewind(self, after: int) -> dict[str, Any]:
+        """What a restore records: the heads after event `after` that stand here now are those of another history."""
+        data = self._read()
+        return {"after": after, "size": len(data), "digest": digest(data)}
+
+    def _read(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
 
 
 _LINES = 1024
 """Bytes at the file's end that hold a few whole lines."""
 
 
-def _note(line: str) -> tuple[int, bytes] | None:
-    seq, _, hash = line.partition(" ")
+def _note(line: bytes) -> tuple[int, bytes] | None:
+    seq, _, hash = line.decode("ascii", "replace").strip().partition(" ")
+    if not seq.isdigit() or len(hash) != 64:
+        return None
     try:
-        return (int(seq), bytes.fromhex(hash)) if seq.isdigit() and len(hash) == 64 else None
+        return int(seq), bytes.fromhex(hash)
     except ValueError:
         return None
+
+
+def rewinds_of(reader: Reader) -> list[dict[str, Any]]:
+    """All that restores have recorded of histories that were given up."""
+    found = reader.read(stream="platform", types=("platform.restored",))
+    return [rewind for record in found for rewind in record.data["rewinds"]]
 
 
 def witness_of(root: Path) -> Witness:

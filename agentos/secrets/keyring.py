@@ -64,7 +64,11 @@ class KeyRing:
         sync_folder(self.folder)
 
     def _path(self, subject: str) -> Path:
-        return self.folder / f"{digest(subject.encode())[:32]}.key"
+        return self.folder / key_name(subject)
+
+
+def key_name(subject: str) -> str:
+    return f"{digest(subject.encode())[:32]}.key"
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:

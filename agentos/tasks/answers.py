@@ -6,15 +6,14 @@ Needs only the store, so that it answers at once; the work that follows is `adva
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, Refused
+from agentos.events.epoch import unobserved
 from agentos.events.log import Reader
 from agentos.events.record import NewEvent, Record
 from agentos.events.types import (
@@ -32,7 +31,7 @@ from agentos.events.types import (
     TaskOpened,
 )
 from agentos.ids import uuid7
-from agentos.platform import Store
+from agentos.platform import RESTORED, Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
@@ -310,9 +309,9 @@ class Desk:
         self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))
         return in_flight
 
-    def start(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
-        """Go on, once the log is verified. Raises Damaged where it is not what was written, unless the operator
-        accepts just that, with a reason that is recorded."""
+    def verified(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
+        """Verify the whole log. Raises Damaged where it is not what was written, unless the operator accepts just that,
+        with a reason that is recorded."""
         from agentos.damage import accept, refuse_damaged, verify_all
 
         verdict = verify_all(self.store, progress)
@@ -320,10 +319,25 @@ class Desk:
             accept(self.store, verdict, accept_damage)
         else:
             refuse_damaged(verdict)
-        self.store.log.append(PlatformStarted().on("platform", actor="operator"))
-        with suppress(FileNotFoundError):
-            os.unlink(self.store.stop_file)
         return verdict
+
+    def start(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
+        """Go on, once the log is verified. Raises Damaged, and Refused after a restore, where `agentos.tasks.adopting`
+        has to look at the world first."""
+        verdict = self.verified(accept_damage=accept_damage, progress=progress)
+        self.go_on()
+        return verdict
+
+    def go_on(self) -> None:
+        """`start` without the verification, for who has just done it."""
+
+        def on(reader: Reader) -> Sequence[NewEvent]:
+            if unobserved(reader) is not None:
+                raise Refused(RESTORED, hint="agentos start looks, and goes on.", code="platform.unobserved")
+            return [PlatformStarted().on("platform", actor="operator")]
+
+        self.store.log.append(on)
+        self.store.stop_file.unlink(missing_ok=True)
 
     def _in_flight(self) -> list[Any]:
         found = []

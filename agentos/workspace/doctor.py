@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from agentos.errors import WorkspaceError
+from agentos.errors import AgentOSError, WorkspaceError
 from agentos.workspace.answers import PLACEHOLDER
 from agentos.workspace.find import CONFIGURATION
 from agentos.workspace.load import Workspace, left_out, load_clients, load_configuration
@@ -21,6 +22,8 @@ from agentos.workspace.model import Business, ModelEndpoint, SmtpSettings
 
 State = Literal["ok", "missing", "wrong", "unreachable"]
 _LEAST_FREE = 500 * 1024 * 1024
+_OLD_DAYS = 7
+"""A backup older than this is warned of."""
 _SAFE_SQLITE = (3, 51, 3)
 """The first version without the WAL-reset bug."""
 
@@ -44,7 +47,7 @@ def examine(root: Path, environ: Mapping[str, str], *, timeout: float = 2.0) -> 
     except WorkspaceError as error:
         workspace = None
         findings.append(Finding("configuration", "wrong", error.message, error.hint))
-    findings += [*_switch(root), *_files(root)]
+    findings += [*_switch(root), *_files(root), *_backup(root)]
     if workspace is not None:
         findings += [*_identity(workspace.configuration.business), *_clients(workspace)]
         findings += _outside(workspace, environ, timeout)
@@ -129,6 +132,29 @@ def _files(root: Path) -> Iterator[Finding]:
         own = done is not None and done.returncode == 0 and not done.stdout.strip()
         what = "site/ is a git repository of its own." if own else "site/ is not a git repository of its own."
         yield Finding("site", "ok" if own else "wrong", what, "" if own else f"Run: agentos init {root}")
+
+
+def _backup(root: Path) -> Iterator[Finding]:
+    """When the last one was made, by the log; how it is, `agentos backup DIR --check` tells."""
+    if not (root / "state" / "events.db").exists():
+        return
+    from agentos.platform import open_store
+
+    how = "Run: agentos backup DIR"
+    try:
+        store = open_store(root)
+        last = store.log.last(stream="platform", types=("platform.backed_up",))
+        store.close()
+    except AgentOSError as error:
+        yield Finding("backup", "wrong", error.message, error.hint)
+        return
+    if last is None:
+        yield Finding("backup", "missing", "There is no backup of this workspace yet.", how)
+        return
+    days = (datetime.now(UTC) - last.at).days
+    ago = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
+    what = f"The last backup was made {ago}: {last.data['folder']}/{last.data['backup']}."
+    yield Finding("backup", "ok" if days < _OLD_DAYS else "missing", what, "" if days < _OLD_DAYS else how)
 
 
 def _identity(business: Business) -> Iterator[Finding]:

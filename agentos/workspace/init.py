@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agentos.errors import WorkspaceError
 from agentos.workspace.answers import PLACEHOLDER, Answers
-from agentos.workspace.find import CONFIGURATION
+from agentos.workspace.find import CONFIGURATION, refuse_unfinished
 
 FOLDERS = ("clients", "knowledge", "recipes", "inbox", "site", "books", "outbox", "state")
 _SCRATCH = ".agentos-init-"
@@ -52,6 +52,7 @@ def init_workspace(target: Path, answers: Answers | None = None) -> list[str]:
 def _check_target(target: Path) -> None:
     if target.exists() and not target.is_dir():
         raise WorkspaceError(f"{target} is a file.", hint="Name a folder: agentos init DIR", code="workspace.occupied")
+    refuse_unfinished(target)
     if not target.is_dir() or (target / CONFIGURATION).exists():
         return
     try:

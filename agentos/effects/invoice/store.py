@@ -31,6 +31,8 @@ class Record(BaseModel):
     pdf_digest: str
     xml_digest: str
     receipt: dict[str, Any]
+    asked: dict[str, Any] | None = None
+    """What was asked for: with it an invoice can be credited where the log that knew was lost."""
     cancels: str | None = None
 
 

@@ -80,7 +80,7 @@ class InvoiceSystem:
             document = build(draft)
             xml = to_xml(document)
             pdf = render_pdf(document, xml)
-            record = self._record(kind, key, asked, document, pdf, xml)
+            record = self._record(kind, key, asked, document, pdf, xml).model_copy(update={"asked": payload})
             self._store.save(record, pdf, xml)
         return Receipt(ref=record.number, data=record.receipt)
 
@@ -126,7 +126,7 @@ class InvoiceSystem:
 
     def _observed(self, record: Record) -> Observed:
         content = self._store.content(record)
-        data = {**record.receipt, "changed": content != untouched(record)}
+        data = {**record.receipt, "changed": content != untouched(record), "payload": record.asked or {}}
         return Observed(kind=record.kind, ref=record.number, key=record.key, digest=content, data=data)
 
     def _free(self, number: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
 from agentos.effects.ledger.entries import Entry, Reversal, parsed
-from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, quoted, receivable, transactions
+from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, entry_in, quoted, receivable, transactions
 from agentos.effects.port import (
     Absent,
     Found,
@@ -106,7 +106,13 @@ class LedgerSystem:
         for found in self._transactions():
             key = found.meta.get("key")
             ref = _ref(found.meta) if key else f"{found.file}:{found.line}"
-            data = {"date": found.text[:10], "file": f"{FOLDER}/{found.file}", "invoice": found.meta.get("invoice")}
+            data: dict[str, Any] = {
+                "date": found.text[:10],
+                "file": f"{FOLDER}/{found.file}",
+                "invoice": found.meta.get("invoice"),
+            }
+            if key and (payload := entry_in(found)) is not None:
+                data |= {"payload": payload, "client": payload["client"]}
             yield Observed(kind="entry", ref=ref, key=key, digest=digest(found.text.encode()), data=data)
 
     def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry, date]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +21,8 @@ from agentos.ids import digest
 INCOME, OUTPUT_VAT = "Income:Services", "Liabilities:VAT:Output"
 _HEAD = re.compile(r"^\d{4}-\d\d-\d\d\s+[*!]", re.MULTILINE)
 _BODY = re.compile(r"[^\n]*(?:\n[ \t]+\S[^\n]*)*")
+_OURS = re.compile(r'(\S+) \* "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
+_POSTING = re.compile(r"^\s+([A-Z][\w:-]*)\s+(-?[\d.]+) ([A-Z]{3})$", re.MULTILINE)
 _META = re.compile(r'^\s+([a-z][\w-]*):\s+"((?:[^"\\]|\\.)*)"\s*$', re.MULTILINE)
 
 
@@ -71,3 +74,24 @@ def block(entry: Entry, on: date, meta: dict[str, str], sign: int) -> str:
     lines += [f"  {name}: {quoted(value)}" for name, value in meta.items()]
     lines += [f"  {account:<48} {sign * amount:>14f} {entry.currency}" for account, amount in postings if amount]
     return "\n".join(lines) + "\n"
+
+
+def entry_in(standing: Standing) -> dict[str, str] | None:
+    """The payload of a booking of ours, read back from its block; None for a reversal, or where it can't be told.
+
+    The client's id is the account's last part; where that was respelt, it can't be told.
+    """
+    head = _OURS.match(standing.text)
+    found = {account: (Decimal(amount), currency) for account, amount, currency in _POSTING.findall(standing.text)}
+    owed = [account for account in found if account.startswith("Assets:Receivable:")]
+    if head is None or len(owed) != 1 or INCOME not in found or "reverses" in standing.meta:
+        return None
+    client = owed[0].rpartition(":")[2].lower()
+    (gross, currency), (net, _), (vat, _) = found[owed[0]], found[INCOME], found.get(OUTPUT_VAT, (Decimal(0), ""))
+    if receivable(client) != owed[0]:
+        return None
+    return {
+        "date": head[1], "invoice": standing.meta.get("invoice", ""), "client": client, "payee": unquoted(head[2]),
+        "narration": unquoted(head[3]), "net": str(-net), "vat": str(abs(vat)), "gross": str(gross),
+        "currency": currency,
+    }  # fmt: skip

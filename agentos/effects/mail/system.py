@@ -115,6 +115,7 @@ class MailSystem:
                 "state": entry.state,
                 "to": entry.header("To"),
                 "subject": entry.header("Subject"),
+                "payload": {"to": entry.header("To"), "subject": entry.header("Subject")},
             }
             yield Observed("mail", entry.header("Message-ID") or entry.name, entry.key, digest(entry.data), shown)
 

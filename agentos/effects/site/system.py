@@ -222,6 +222,7 @@ class SiteSystem:
                 "title": post.title,
                 "date": post.date.isoformat(),
                 "url": self._site.address(post.page),
+                "payload": {"slug": post.slug, "title": post.title},
             }
             yield Observed("post", post.slug, post.key, digest(data), shown)
 
