@@ -1,30 +1,32 @@
-"""Group commit: concurrent appenders share one transaction and one fsync; each learns of its own fate."""
+"""Group commit: concurrent appenders share one transaction and one fsync; each learns of its own fate.
+
+Who appends, commits: no other thread is handed it, and waited for, where none is needed. What is recorded in one turn
+of an event loop is committed at the turn's end, on the loop: the sync takes a fraction of a millisecond, and waking
+another thread and being woken by it costs more. Where another process writes just then, or a thread of this one, a
+thread of ours waits in the loop's place.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
 import apsw
-import orjson
 
-from agentos.clock import Clock, micros
-from agentos.errors import Conflict, StorageError
-from agentos.events.chain import link
-from agentos.events.log import Decision, Reader
-from agentos.events.record import Appended, NewEvent, Record
-from agentos.ids import uuid7
-from agentos.secrets.sealing import Sealer
+from agentos.errors import StorageError
+from agentos.events.log import Decision
+from agentos.events.record import Appended, NewEvent
+from agentos.events.writer import Outcome, Writer
 
+What = NewEvent | Sequence[NewEvent] | Decision
 _MOST = 512
 """Appends in one transaction at the most: bounds what a waiting process has to wait for."""
-_MOST_STREAMS = 4096
-_INSERT = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 
 @dataclass(slots=True)
@@ -36,179 +38,110 @@ class _Append:
 
 
 class GroupCommit:
-    """One thread with one connection. `submit` from any thread; order of submission is order in the log."""
+    """Safe from any thread and any event loop of one process; order of arrival is order in the log."""
 
-    def __init__(
-        self,
-        connect: Callable[[], apsw.Connection],
-        sealer: Sealer,
-        clock: Clock,
-        reader: Callable[[apsw.Connection, Sealer], Reader],
-    ) -> None:
-        self._connect = connect
-        self._sealer = sealer
-        self._clock = clock
-        self._make_reader = reader
-        self._streams = _Streams()
-        self._queue: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
-        self._thread.start()
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._lock = threading.Lock()
+        self._waiting: deque[_Append] = deque()
+        self._bell: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
 
-    def submit(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Future[Appended]:
+    def append(self, what: What) -> Appended:
+        """Append and wait: commit what waits, or wait for whoever is committing it."""
         future: Future[Appended] = Future()
-        self._queue.put(_Append(_decision(what), future))
+        self._waiting.append(_Append(_decision(what), future))
+        while not future.done():
+            with self._lock:
+                if not future.done():
+                    self._commit(patient=True)
+        return future.result()
+
+    def submit(self, what: What) -> Future[Appended]:
+        """Append without waiting."""
+        future: Future[Appended] = Future()
+        self._waiting.append(_Append(_decision(what), future))
+        self._ring()
         return future
 
-    async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
-        """`submit`, and await. What is queued is written even if nobody awaits it any more."""
+    async def record(self, what: What) -> Appended:
+        """Append together with whatever else this turn of the loop brings. What waits is written even if nobody awaits
+        it any more."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Appended] = loop.create_future()
-        self._queue.put(_Append(_decision(what), future, loop))
+        self._waiting.append(_Append(_decision(what), future, loop))
+        loop.call_soon(self._turn, loop)
         return await future
 
     def close(self) -> None:
-        """Write what is queued, then end."""
-        self._queue.put(None)
-        self._thread.join()
+        """Write what waits, then end."""
+        with self._lock:
+            while self._waiting:
+                self._commit(patient=True)
+        if self._thread is not None:
+            self._bell.put(False)
+            self._thread.join()
+        self._writer.close()
 
-    def _run(self) -> None:
-        self._connection: apsw.Connection | None = None
-        while (first := self._queue.get()) is not None:
-            batch, more = [first], True
-            while more and len(batch) < _MOST:
-                try:
-                    item = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if item is None:
-                    more = False
-                else:
-                    batch.append(item)
-            _tell(self._commit([item for item in batch if _wanted(item)]))
-            if not more:
-                break
-        if self._connection is not None:
-            self._connection.close()
-
-    def _commit(self, batch: list[_Append]) -> list[_Outcome]:
-        """What became of each: known only once the transaction is durable, but for those that were not in it."""
-        outcomes: list[_Outcome] = []
-        try:
-            if self._connection is None:
-                self._connection = self._connect()
-            self._connection.execute("BEGIN IMMEDIATE")
-            reader = self._make_reader(self._connection, self._sealer)
-            self._head = reader.head()
-            self._streams.begin(self._head[0])
-            outcomes += [(item, self._attempt(item, reader)) for item in batch]
-            self._connection.execute("COMMIT")
-            self._streams.commit(self._head[0])
-        except BaseException as error:  # the thread must live on, and every waiter must learn of it
-            self._abandon()
-            failed = _as_ours(error)
-            refused = [one for one in outcomes if isinstance(one[1], BaseException)]
-            return refused + [(item, failed) for item in batch if item not in [one[0] for one in refused]]
-        return outcomes
-
-    def _attempt(self, item: _Append, reader: Reader) -> Appended | BaseException:
-        """One appender's events, all of them or none: its refusal or conflict is its own.
-
-        A single INSERT undoes itself when it is refused, so only several events need a savepoint.
-        """
-        connection, head = self._connection, self._head
-        assert connection is not None  # noqa: S101  (set by the caller)
-        saved = False
-        try:
-            events = item.decide(reader)
-            if len(events) > 1:
-                connection.execute("SAVEPOINT one")
-                saved = True
-            written = self._insert(connection, events)
-        except (apsw.FullError, apsw.IOError, apsw.BusyError):
-            raise
-        except Exception as error:
-            self._head = head
-            if saved:
-                connection.execute("ROLLBACK TO one; RELEASE one")
-            return _as_ours(error)
-        if saved:
-            connection.execute("RELEASE one")
-        return Appended(written, since=self._streams.wrote(written))
-
-    def _insert(self, connection: apsw.Connection, events: Sequence[NewEvent]) -> list[Record]:
-        at = micros(self._clock.now())
-        records: list[Record] = []
-        for event in events:
-            seq, previous = self._head
-            record = self._stored(event, seq + 1, previous, at)
-            connection.execute(_INSERT, _row(record))
-            self._head = (record.seq, record.hash)
-            records.append(record)
-        return records
-
-    def _stored(self, event: NewEvent, seq: int, previous: bytes, at: int) -> Record:
-        id = event.id or uuid7(at // 1000)
-        plain = orjson.dumps(dict(event.data), option=orjson.OPT_SORT_KEYS)
-        stored = plain if event.subject is None else self._sealer.seal(event.subject, id, plain)
-        envelope = (seq, id, event.stream, event.version, event.type, at, event.actor)
-        rest = (event.subject, event.key, event.correlation, event.causation, stored)
-        return Record(*envelope, *rest, link(previous, *envelope, *rest), decode=lambda _: orjson.loads(plain))
-
-    def _abandon(self) -> None:
-        self._streams = _Streams()
-        if self._connection is not None:
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting and self._lock.acquire(blocking=False):
             try:
-                self._connection.close(True)  # rolls back; the next batch starts on a fresh connection
+                self._commit(patient=False, here=loop)
             finally:
-                self._connection = None
+                self._lock.release()
+        if self._waiting:
+            self._ring()
 
+    def _ring(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="log-writer", daemon=True)
+            self._thread.start()
+        self._bell.put(True)
 
-class _Streams:
-    """What this writer knows of the streams it writes without asking the database: up to `_foreign` others may have
-    written too, since then nobody but itself, and the last of each stream is in `_last`."""
+    def _serve(self) -> None:
+        while self._bell.get():
+            with self._lock:
+                while self._waiting:
+                    self._commit(patient=True)
 
-    def __init__(self) -> None:
-        self._head = -1
-        self._foreign = 0
-        self._last: dict[str, int] = {}
-
-    def begin(self, head: int) -> None:
-        if head != self._head or len(self._last) > _MOST_STREAMS:
-            self._foreign, self._last = head, {}
-
-    def wrote(self, records: Sequence[Record]) -> int:
-        """See Appended.since."""
-        since = max([self._foreign, *(self._last.get(record.stream, 0) for record in records)])
-        self._last.update((record.stream, record.seq) for record in records)
-        return since
-
-    def commit(self, head: int) -> None:
-        self._head = head
-
-
-_Outcome = tuple[_Append, Appended | BaseException]
+    def _commit(self, *, patient: bool, here: asyncio.AbstractEventLoop | None = None) -> None:
+        """Commit what waits, up to _MOST. Call with the lock. Impatient, it leaves all of it waiting where another
+        process writes."""
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST))]
+        batch = [item for item in taken if _wanted(item)]
+        try:
+            outcomes = self._writer.commit([item.decide for item in batch], patient=patient)
+        except apsw.BusyError:
+            self._waiting.extendleft(reversed(batch))
+        except BaseException:  # an interrupt: this thread goes down with it, the others must not wait for ever
+            _tell(batch, [_interrupted()] * len(batch), here)
+            raise
+        else:
+            _tell(batch, outcomes, here)
 
 
 def _wanted(item: _Append) -> bool:
     """Marks a plain future as running. One that was cancelled before is not written."""
-    return not isinstance(item.future, Future) or item.future.set_running_or_notify_cancel()
+    if isinstance(item.future, Future):
+        return item.future.running() or item.future.set_running_or_notify_cancel()
+    return True
 
 
-def _tell(outcomes: Sequence[_Outcome]) -> None:
-    """Resolve the futures; those of one event loop together, so that it is woken once."""
-    waiting: dict[asyncio.AbstractEventLoop, list[_Outcome]] = {}
-    for one in outcomes:
-        if one[0].loop is None:
-            _resolve([one])
+def _tell(batch: Sequence[_Append], outcomes: Sequence[Outcome], here: asyncio.AbstractEventLoop | None) -> None:
+    """Resolve the futures; those of another event loop together, so that it is woken once."""
+    elsewhere: dict[asyncio.AbstractEventLoop, list[tuple[_Append, Outcome]]] = {}
+    for item, outcome in zip(batch, outcomes, strict=True):
+        if item.loop is None or item.loop is here:
+            _resolve([(item, outcome)])
         else:
-            waiting.setdefault(one[0].loop, []).append(one)
-    for loop, told in waiting.items():
+            elsewhere.setdefault(item.loop, []).append((item, outcome))
+    for loop, told in elsewhere.items():
         with suppress(RuntimeError):  # it is closed: nobody waits there any more
             loop.call_soon_threadsafe(_resolve, told)
 
 
-def _resolve(outcomes: Sequence[_Outcome]) -> None:
-    for item, outcome in outcomes:
+def _resolve(told: Sequence[tuple[_Append, Outcome]]) -> None:
+    for item, outcome in told:
         if item.future.done():
             continue
         if isinstance(outcome, BaseException):
@@ -217,42 +150,15 @@ def _resolve(outcomes: Sequence[_Outcome]) -> None:
             item.future.set_result(outcome)
 
 
-def _row(record: Record) -> tuple[object, ...]:
-    return (
-        record.seq, record.id, record.stream, record.version, record.type, record.at_micros, record.actor,
-        record.subject, record.key, record.correlation, record.causation, record.stored, record.hash,
-    )  # fmt: skip
-
-
-def _decision(what: NewEvent | Sequence[NewEvent] | Decision) -> Decision:
+def _decision(what: What) -> Decision:
     if isinstance(what, NewEvent):
         return lambda _: (what,)
     return what if callable(what) else lambda _: what
 
 
-def _as_ours(error: BaseException) -> BaseException:
-    if isinstance(error, apsw.ConstraintError):
-        return Conflict("this is recorded already", code="log.conflict")
-    if isinstance(error, apsw.FullError):
-        return StorageError(
-            "the disk is full: nothing was recorded", hint="Free some space and run it again.", code="log.full"
-        )
-    if isinstance(error, apsw.BusyError):
-        return busy()
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StorageError(
-            f"the event log is damaged: {error}", hint="Run `agentos log verify`.", code="log.malformed"
-        )
-    if isinstance(error, apsw.Error):
-        return StorageError(
-            f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"
-        )
-    return error
-
-
-def busy() -> StorageError:
+def _interrupted() -> StorageError:
     return StorageError(
-        "the event log is locked by another program: nothing was recorded",
-        hint="Close the backup or copy that holds it, and run it again.",
-        code="log.busy",
+        "the program was interrupted while it wrote to the event log",
+        hint="`agentos log` shows what was recorded.",
+        code="log.interrupted",
     )

@@ -17,10 +17,11 @@ import orjson
 from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, StorageError
 from agentos.events.chain import GENESIS
-from agentos.events.group_commit import GroupCommit, busy
+from agentos.events.group_commit import GroupCommit
 from agentos.events.log import Decision
 from agentos.events.record import FORGOTTEN, Appended, NewEvent, Record
 from agentos.events.upcast import upcast
+from agentos.events.writer import Writer, busy
 from agentos.secrets.sealing import MARK, Sealer
 
 PATIENCE = 30.0
@@ -199,16 +200,18 @@ class SQLiteLog:
         return self._opened().submit(what)
 
     def append(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
-        return self.submit(what).result()
+        return self._opened().append(what)
 
     async def record(self, what: NewEvent | Sequence[NewEvent] | Decision) -> Appended:
         return await self._opened().record(what)
 
     def _opened(self) -> GroupCommit:
-        """The writer of this process: after a fork, the one before is the parent's."""
+        """The appenders of this process: after a fork, the one before is the parent's."""
         with self._lock:
             if self._writer is None or self._pid != os.getpid():
-                self._writer = GroupCommit(self._connect, self._sealer, self._clock, SQLiteReader)
+                self._writer = GroupCommit(
+                    Writer(self._connect, self._sealer, self._clock, SQLiteReader, self._patience)
+                )
                 self._pid = os.getpid()
             return self._writer
 

@@ -29,7 +29,7 @@ class KeyRing:
     def get_or_make(self, subject: str) -> bytes | None:
         """The key, made durable first where the subject is new. None means forgotten: nothing is to be written of
         it."""
-        if not self._path(subject).exists():
+        if subject not in self._known and not self._path(subject).exists():
             self._make(subject)
         return self.get(subject)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import apsw
 
-from agentos.events import blobs, group_commit, sqlite
+from agentos.events import blobs, sqlite, writer
 from agentos.events.record import NewEvent
 from agentos.models.request import ModelAnswer, ModelRequest
 from agentos.platform import Platform
@@ -127,16 +127,16 @@ def around_log(points: Points, told: Callable[[int], None] = lambda pages: None)
     commit has begun; "committed X": it is durable, and nobody has been told. `told` learns how many pages the
     WAL has after each."""
     pending: list[str] = []
-    stored, commit, connect = group_commit.GroupCommit._stored, group_commit.GroupCommit._commit, sqlite.connect
+    stored, commit, connect = writer.Writer._stored, writer.Writer.commit, sqlite.connect
 
     def storing(self: Any, event: NewEvent, *more: Any) -> Any:
         points.hit(f"insert {label(event)}")
         pending.append(label(event))
         return stored(self, event, *more)
 
-    def committing(self: Any, batch: Any) -> Any:
+    def committing(self: Any, batch: Any, *, patient: bool) -> Any:
         pending.clear()
-        return commit(self, batch)
+        return commit(self, batch, patient=patient)
 
     def at(what: str) -> None:
         for name in pending:
@@ -160,8 +160,8 @@ def around_log(points: Points, told: Callable[[int], None] = lambda pages: None)
         connection.set_wal_hook(after)
         return connection
 
-    setattr(group_commit.GroupCommit, "_stored", storing)  # noqa: B010
-    setattr(group_commit.GroupCommit, "_commit", committing)  # noqa: B010
+    setattr(writer.Writer, "_stored", storing)  # noqa: B010
+    setattr(writer.Writer, "commit", committing)  # noqa: B010
     setattr(sqlite, "connect", connected)  # noqa: B010
 
 
