@@ -9,7 +9,6 @@ from agentos.agent import Question
 from agentos.errors import AgentOSError, Conflict, Refused, StorageError, WorkspaceError
 from agentos.events.types import (
     ApprovalExpired,
-    StepCompleted,
     StepFailed,
     TaskFailed,
     TaskResumed,
@@ -22,7 +21,7 @@ from agentos.tasks.readiness import can_go_on
 from agentos.tasks.run import TaskClosed, TaskRun, stream_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.state import TaskState, fold
-from agentos.tasks.steps import crashed, refused_budget, run_step, unforeseen
+from agentos.tasks.steps import crashed, let_stand, refused_budget, run_step, unforeseen
 from graphs.choreography import Context, choreograph
 from graphs.intake import STEP as INTAKE
 from graphs.planning import lane_opens, make_plan
@@ -195,7 +194,7 @@ async def _take_answers(run: TaskRun) -> None:
             continue
         answer = step.answers.get("decision")
         if answer == "accept" and step.status == "failed":
-            fact = StepCompleted(step=card.step, round=step.round, output={"accepted": step.reasons})
+            fact = let_stand(card.step, step.round, "accepted", step.reasons, step.confidence)
             await run.record(
                 run.event(fact, key=f"step.completed/{run.task}/{card.step}/{step.round}", actor="operator")
             )
