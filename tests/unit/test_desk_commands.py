@@ -197,6 +197,46 @@ def test_an_edited_post_goes_over_the_rules_again(agentos: Agentos, tmp_path: Pa
     assert "+ # Warm old houses" in shown.out
 
 
+REFUTED = "# Warm old houses\n\nA heat pump costs 9,999 EUR in an old house. Nobody has to wait for one.\n"
+BOTH = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
+
+
+def test_the_operators_own_refuted_words_count_as_unsure(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", BOTH)
+    (tmp_path / "post.md").write_text(REFUTED)
+    edited = agentos("edit", card_of(agentos), "--file", str(tmp_path / "post.md"), "--json").json
+    assert edited["steps"]["check"]["confidence"] <= 0.5
+    codes = {reason["code"] for reason in edited["cards"][0]["reasons"]}
+    assert "confidence.low" in codes
+    shown = agentos("show", edited["cards"][0]["card"]).out
+    assert "confidence 100%" not in shown
+    assert "Not found in the sources" in shown
+
+
+def test_a_new_text_is_published_with_a_summary_and_a_title_of_its_own(
+    agentos: Agentos, root: Path, tmp_path: Path
+) -> None:
+    agentos("run", "Write a blog post about heat pumps for older houses")
+    (tmp_path / "post.md").write_text(REFUTED)
+    edited = agentos("edit", card_of(agentos), "--file", str(tmp_path / "post.md"), "--json").json
+    assert agentos("approve", edited["cards"][0]["card"]).code == 0
+    page = next((root / "site").rglob("*warm-old-houses*.md")).read_text()
+    assert "summary: A heat pump costs 9,999 EUR in an old house. Nobody has to wait for one." in page.replace("'", "")
+    assert page.count("Warm old houses") == 1
+    for published in (root / "site").rglob("*.html"):
+        assert published.read_text().count("<h1>Warm old houses</h1>") <= 1
+
+
+def test_a_summary_may_be_said(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", "Write a blog post about heat pumps for older houses")
+    (tmp_path / "post.md").write_text(REFUTED)
+    options = ("--file", str(tmp_path / "post.md"), "--title", "Warmth", "--summary", "What it costs.", "--json")
+    card = agentos("edit", card_of(agentos), *options).json["cards"][0]["card"]
+    payload = agentos("show", card, "--json").json["effects"][0]["payload"]
+    assert (payload["title"], payload["summary"]) == ("Warmth", "What it costs.")
+    assert not payload["markdown"].startswith("#")
+
+
 def test_in_the_background_only_the_id_is_printed_and_resume_goes_on(agentos: Agentos, root: Path) -> None:
     ran = agentos("run", "--background", "Invoice Acme Studio 90 EUR for tea")
     assert len(ran.out.split()) == 1
