@@ -9,8 +9,8 @@ import click
 
 from agentos.errors import AgentOSError
 from agentos.tasks.state import CardState, TaskState
-from agentos.tasks.values import unpack
 from desk.render.written import MAIL, POST, Form, Written, as_text, leading_title, read_text, summary_of
+from desk.results import output_of
 from desk.session import Session
 
 Json = dict[str, Any]
@@ -63,7 +63,7 @@ def _found(session: Session, state: TaskState, slot: str) -> tuple[str, Written]
     the fact-checker) then looks at the operator's words, and its earlier objections don't stick.
     """
     for planned in (state.plan or {}).get("steps", []):
-        output = output_of(session, state, planned["id"])
+        output = output_of(session.store, state, planned["id"]) or {}
         if slot == "post" and {"title", "summary", "markdown"} <= output.keys():
             return planned["id"], Written({key: str(output[key]) for key in POST.keys})
         for proposal in output.get("proposals", ()) if slot == "mail" else ():
@@ -72,17 +72,8 @@ def _found(session: Session, state: TaskState, slot: str) -> tuple[str, Written]
     raise NothingToEdit(f"This card's task holds no {slot} that can be edited.", hint="agentos show TASK")
 
 
-def output_of(session: Session, state: TaskState, step: str) -> Json:
-    """A step's output with what was edited before laid over it."""
-    known = state.steps.get(step)
-    if known is None or known.output is None:
-        return {}
-    value = unpack(known.output, session.store.blobs, state.subject)
-    return value | known.patch if isinstance(value, dict) else {}
-
-
 def _mail_patch(session: Session, state: TaskState, step: str, new: Written) -> Json:
-    proposals = deepcopy(output_of(session, state, step)["proposals"])
+    proposals = deepcopy((output_of(session.store, state, step) or {})["proposals"])
     for proposal in proposals:
         if proposal["slot"] == "mail":
             proposal["payload"] |= new.fields

@@ -125,12 +125,19 @@ def verify(session: Session) -> int:
 @command.command("export")
 @click.argument("dir", type=click.Path(path_type=Path))
 @click.option("--format", "format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True)
+@click.option("--no-blobs", is_flag=True, help="Leave out drafts, sources and other large texts.")
 @common
-def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"]) -> None:
-    """Write the log to DIR: JSON lines, or one Parquet file a day. Clients' data stands in it in the open."""
+def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"], no_blobs: bool) -> None:
+    """Write the log to DIR: JSON lines, or one Parquet file a day; and what its events name by digest (drafts, sources,
+    large results) to DIR/blobs. Clients' data stands in it in the open."""
     from agentos.events.export import export as export_to
 
-    files: list[Any] = export_to(session.store.log, dir, format=format)
+    store = session.store
+    files: list[Any] = export_to(store.log, dir, format=format, blobs=None if no_blobs else store.blobs)
+    blobs = [path for path in files if path.parent.name == "blobs"]
     for path in files:
-        session.say(str(path))
+        if path not in blobs:
+            session.say(str(path))
+    if blobs:
+        session.say(f"{dir / 'blobs'}: {len(blobs)} texts, each named by its digest in the events")
     session.give({"files": [str(path) for path in files]})

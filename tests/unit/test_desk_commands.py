@@ -7,60 +7,21 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agentos.platform import open_store
 from agentos.tasks.lease import Lease
 from agentos.tasks.state import CardState, TaskState
-from agentos.workspace.answers import demo
-from agentos.workspace.init import init_workspace
 from desk.failing import guarded
-from desk.main import COMMANDS, GROUPS, cli, main
+from desk.main import COMMANDS, GROUPS, cli
 from desk.session import Session
 from desk.working import short_wait
+from tests.fakes.terminal import Agentos
 
 INVOICE = "Invoice Acme Studio 700 EUR for a workshop"
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Agentos = Callable[..., Said]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    init_workspace(tmp_path / "w", demo())
-    return tmp_path / "w"
-
-
-@pytest.fixture
-def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agentos:
-    """Call the command in the workspace; every call opens and closes it as a process does."""
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("AGENTOS_WORKSPACE", raising=False)
-
-    def call(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        told = capsys.readouterr()
-        return Said(int(ended.value.code or 0), told.out, told.err)
-
-    return call
 
 
 def card_of(agentos: Agentos) -> str:
