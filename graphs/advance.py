@@ -51,7 +51,7 @@ async def advance(platform: Platform, task: str, *, by: str = "advance") -> Adva
     try:
         with Lease(platform.store.leases, task) as lease:
             run = TaskRun(platform, task, lease)
-            stopped = await _advance(run, by)
+            stopped = await go_on(run, by)
             return Advanced(run.state, stopped=stopped)
     except Taken:
         return Advanced(load(platform, task), busy=True)
@@ -61,7 +61,8 @@ def load(platform: Platform, task: str) -> TaskState:
     return fold(task, platform.log.read(stream=stream_of(task)))
 
 
-async def _advance(run: TaskRun, by: str) -> str:
+async def go_on(run: TaskRun, by: str) -> str:
+    """What `advance` does under the lease, and a replay on the record. Returns why nothing was begun, or ""."""
     try:
         await _expire(run)
         if not can_go_on(run.state, run.now()):

@@ -20,7 +20,6 @@ from agentos.models.request import ModelTier
 from agentos.outside import backoff
 from agentos.platform import AgentModule
 from agentos.tasks import cards
-from agentos.tasks.calls import LiveCaller
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step, resolve
 from agentos.tasks.run import TaskRun
@@ -162,7 +161,7 @@ def tier_of(run: TaskRun, step: Step, manifest: Manifest, *, confidential: bool 
 def _kit(run: TaskRun, step: Step, state: StepState, agent: AgentModule) -> AgentKit:
     understanding = run.state.understanding or {}
     return AgentKit(
-        LiveCaller(run, step.id, state.round, agent.manifest),
+        run.caller(step.id, state.round, agent.manifest),
         agent.manifest,
         task=run.task,
         step=step.id,
