@@ -53,6 +53,17 @@ def text_in(output: Json) -> str | None:
     return f"# {title}\n\n{output['markdown']}" if title else str(output["markdown"])
 
 
+def proposed(store: Store, state: TaskState) -> list[str]:
+    """Titles of what its steps have proposed and the task has not begun: a mail that is held, say."""
+    begun = {(effect.data["source"], effect.data["slot"]) for effect in state.effects.values()}
+    return [
+        str(proposal["title"])
+        for step, output in results_of(store, state).items()
+        for proposal in output.get("proposals") or ()
+        if (step, proposal["slot"]) not in begun
+    ]
+
+
 def save(text: str, path: Path) -> None:
     """Write a new file: what stands there already is not overwritten."""
     try:
