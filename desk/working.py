@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from agentos.errors import WorkspaceError
 from agentos.ids import short
 from agentos.tasks.state import TaskState
 from desk.cards import ask, show_card
@@ -27,7 +28,10 @@ PATIENCE = timedelta(seconds=5)
 def work_on(session: Session, task: str, *, asks: bool = True) -> int:
     """Advance the task until it is closed, or only a person or a later hour can take it on. Returns the exit code."""
     while True:
-        state, resting = _advanced(session, task)
+        try:
+            state, resting = _advanced(session, task)
+        except WorkspaceError as error:
+            raise _kept(error, task) from None
         if resting:
             session.say(warn(resting))
             return finish(session, state)
@@ -36,6 +40,16 @@ def work_on(session: Session, task: str, *, asks: bool = True) -> int:
         answered = _ask_here(session, state) if asks else False
         if not answered:
             return finish(session, state)
+
+
+def _kept(error: WorkspaceError, task: str) -> WorkspaceError:
+    """A file of the workspace stops the work: the task must not be forgotten over it."""
+    name = short(task)
+    error.hint = (
+        f"{error.hint} What you asked for is kept as task {name}: once the file is mended it goes on with "
+        f"`agentos resume {name}`; `agentos cancel {name}` gives it up."
+    ).strip()
+    return error
 
 
 def _advanced(session: Session, task: str) -> tuple[TaskState, str]:

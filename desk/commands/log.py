@@ -69,7 +69,23 @@ def _filter(session: Session, task: str | None, types: tuple[str, ...], since: s
     def at(text: str | None) -> datetime | None:
         return moment_past(text, session.now, session.zone) if text else None
 
+    for type in types:
+        _known_type(type)
     return Filter(session.desk.task(task).id if task else None, types, at(since), at(until))
+
+
+def _known_type(wanted: str) -> None:
+    """Raises UsageError for what no event is called: silence would look like an empty log."""
+    from difflib import get_close_matches
+
+    from agentos.events.types import FACTS
+
+    if any(_matches(type, wanted) for type in FACTS):
+        return
+    families = {type.partition(".")[0] for type in FACTS}
+    near = get_close_matches(wanted, sorted({*FACTS, *families}), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Families: {', '.join(sorted(families))}."
+    raise click.UsageError(f"There is no type of event {wanted!r}. {hint}")
 
 
 def _recorded(session: Session, wanted: Filter, head: int) -> Iterator[Record]:

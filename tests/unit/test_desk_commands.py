@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 import threading
@@ -53,7 +54,7 @@ def test_an_invoice_from_the_intent_to_its_undoing(agentos: Agentos, root: Path)
     assert "agentos approve" in ran.out
     assert "\x1b" not in ran.out
     waiting = agentos("desk", "--json").json
-    assert [(card["kind"], card["amounts"][0]["gross"]["amount"]) for card in waiting] == [("effects", "833.00")]
+    assert [(card["kind"], card["amounts"][0]["gross"]["amount"]) for card in waiting] == [("approval", "833.00")]
     assert outbox(root) == []
 
     approved = agentos("approve", waiting[0]["card"][-8:])
@@ -198,6 +199,44 @@ def test_a_summary_may_be_said(agentos: Agentos, tmp_path: Path) -> None:
     assert not payload["markdown"].startswith("#")
 
 
+def test_undoing_while_a_mail_is_held_takes_back_the_whole_task_and_says_so(agentos: Agentos, root: Path) -> None:
+    configuration = root / "agentos.toml"
+    configuration.write_text(re.sub(r"(?m)^#? ?hold_minutes = .*$", "hold_minutes = 30", configuration.read_text()))
+    assert "hold_minutes = 30" in configuration.read_text()
+    ran = agentos("run", "Invoice Acme Studio 60 EUR for a show", "--json").json
+    assert (ran["status"], [effect["status"] for effect in ran["effects"]]) == ("parked", ["done", "done"])
+    undone = agentos("undo", "--yes").out
+    assert f"Task {ran['task'][-8:]} still goes on: it is cancelled." in undone
+    assert "will not happen: Mail" in undone
+    shown = agentos("show", ran["task"], "--json").json
+    assert shown["status"] == "cancelled"
+    assert all(effect["undone_by"] for effect in shown["effects"])
+    assert "Credit note" in undone
+    assert outbox(root) == []
+
+
+def test_a_type_that_no_event_has_is_refused_with_the_near_ones(agentos: Agentos) -> None:
+    wrong = agentos("log", "--type", "efect.done")
+    assert wrong.code == 2
+    assert "effect.done" in wrong.err
+    assert agentos("log", "--type", "effect").code == 0
+    assert agentos("log", "--type", "effect.*").code == 0
+
+
+def test_a_broken_policy_says_that_the_request_is_kept(agentos: Agentos, root: Path) -> None:
+    policy = root / "policy.toml"
+    good = policy.read_text()
+    policy.write_text('min_confidence = "high"\n')
+    stopped = agentos("run", "Invoice Acme Studio 90 EUR for tea")
+    assert stopped.code == 1
+    kept = re.search(r"kept as task (\w+)", stopped.err)
+    assert kept is not None
+    assert f"agentos cancel {kept[1]}" in stopped.err
+    policy.write_text(good)
+    assert agentos("resume", kept[1]).code == 0
+    assert agentos("show", kept[1], "--json").json["status"] == "completed"
+
+
 def test_in_the_background_only_the_id_is_printed_and_resume_goes_on(agentos: Agentos, root: Path) -> None:
     ran = agentos("run", "--background", "Invoice Acme Studio 90 EUR for tea")
     assert len(ran.out.split()) == 1
@@ -274,7 +313,7 @@ def test_the_log_can_be_filtered_verified_and_exported(agentos: Agentos, root: P
     assert families == {"step.started", "step.completed"}
     assert agentos("log", "--task", task, "--until", "2h").out == ""
     assert agentos("log", "verify", "--json").json["ok"] is True
-    assert agentos("log", "export", str(tmp_path / "x")).out.strip().endswith("events.jsonl")
+    assert agentos("log", "export", str(tmp_path / "x")).out.splitlines()[0].endswith("events.jsonl")
     blob = next(path for path in (root / "state" / "blobs").rglob("*") if path.is_file())
     blob.chmod(0o600)
     blob.write_bytes(b"something else")
