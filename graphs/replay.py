@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentos.errors import AgentOSError
+from agentos.events.record import Record
 from agentos.platform import Platform
 from agentos.tasks.run import CLOSING
 from agentos.tasks.state import TaskState
@@ -78,13 +79,17 @@ async def replay(platform: Platform, task: str) -> ReplayReport:
     A task of a client who was forgotten can't be made again: the report says so, and nothing of it was run.
     """
     log = ReplayLog(platform.log, platform.blobs, task)
-    report = ReplayReport(task, events=len(log.own), forgotten=any(record.forgotten for record in log.own))
+    report = ReplayReport(task, events=len(log.own), forgotten=any(_forgotten(record) for record in log.own))
     if report.forgotten or not log.own:
         return report
     with TemporaryDirectory(prefix="agentos-replay-") as scratch:
         await _over_the_record(platform, task, log, Path(scratch))
     _count(report, log)
     return report
+
+
+def _forgotten(record: Record) -> bool:
+    return record.forgotten or (record.type == "task.failed" and record.data["code"] == "client.forgotten")
 
 
 async def _over_the_record(platform: Platform, task: str, log: ReplayLog, scratch: Path) -> None:

@@ -14,7 +14,7 @@ from agentos.policy import Allow
 from agentos.tasks import gate
 from graphs.recipes import Recipe, load_recipes
 from graphs.replay import ReplayReport, replay
-from tests.fakes.effects import FakeSystem
+from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes, says
 from tests.fakes.terminal import Agentos
 
@@ -107,6 +107,18 @@ async def test_an_unwound_task_fails_again_for_the_same_reason(tmp_path: Path) -
     report = await again(bench, task, system)
     assert report.first_difference is None
     assert report.effects == 3, "two done or tried, one taken back"
+
+
+async def test_a_worker_that_was_lost_in_the_middle_is_lost_again(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path)
+    system.fail("killed_after")
+    task = bench.submit()
+    with pytest.raises(Killed):
+        await bench.advance(task)
+    assert (await again(bench, task, system)).first_difference is None, "a record may end in the middle"
+    bench.open()
+    assert (await bench.advance(task)).state.status == "completed"
+    assert (await again(bench, task, system)).first_difference is None
 
 
 async def test_another_decision_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
