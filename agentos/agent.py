@@ -37,11 +37,15 @@ class Manifest(BaseModel):
 
 
 class Semantic(Exception):
-    """The work came out wrong in substance; `reasons` go back to the step that can mend it."""
+    """The work came out wrong in substance; `reasons` go back to the step that can mend it.
 
-    def __init__(self, reasons: list[str]) -> None:
+    `confidence`: how far the work held all the same (0 to 1), for where it is let stand; None where nobody measured.
+    """
+
+    def __init__(self, reasons: list[str], confidence: float | None = None) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = reasons
+        self.confidence = confidence
 
 
 class Question(Exception):

@@ -4,13 +4,13 @@ import dagster as dg
 
 from agentos_assets.jobs import advance_tasks
 from agentos_assets.resources import PlatformResource
-from agentos_assets.sensors import ready_tasks
+from agentos_assets.sensors import ready_tasks, shown_tasks
 from agentos_assets.task_asset import TASK
 
 defs = dg.Definitions(
     assets=[TASK],
     jobs=[advance_tasks],
-    sensors=[ready_tasks],
+    sensors=[ready_tasks, shown_tasks],
     resources={"platform": PlatformResource()},
     executor=dg.in_process_executor,
 )

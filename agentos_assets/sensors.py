@@ -1,4 +1,5 @@
-"""The sensor `ready_tasks`: starts a run when something has happened that a task waits for."""
+"""The sensors: `ready_tasks` starts a run when something has happened that a task waits for; `shown_tasks` shows tasks
+that somebody else has moved."""
 
 import dagster as dg
 
@@ -37,3 +38,25 @@ def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource)
         },
     )
     return dg.SensorResult(run_requests=[request], cursor=str(cursor))
+
+
+@dg.sensor(
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Shows every task of the log as it stands: those advanced from the terminal, and earlier ones, too.",
+)
+def shown_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult:
+    from agentos_assets.showing import moved
+    from agentos_assets.task_asset import TASKS, materialisation, partition_of, shown_seq
+
+    with platform.store() as store:
+        states, position = moved(store, context.cursor)
+    news = [state for state in states if shown_seq(context.instance, state.id) < state.seq]
+    if not news:
+        return dg.SensorResult(skip_reason="Dagster shows every task as it stands.", cursor=str(position))
+    partitions = TASKS.build_add_request([partition_of(state.id) for state in news])
+    return dg.SensorResult(
+        dynamic_partitions_requests=[partitions],
+        asset_events=[materialisation(state) for state in news],
+        cursor=str(position),
+    )

@@ -16,6 +16,9 @@ from agentos_assets.describe import describe
 
 TASKS = dg.DynamicPartitionsDefinition(name="tasks")
 
+SEQ = "agentos/seq"
+"""The tag that says which event of the task a materialisation knew last."""
+
 TASK = dg.AssetSpec(
     "task",
     description="What was asked for, a partition each. A materialisation says how it stood when it parked or ended.",
@@ -40,8 +43,17 @@ def materialisation(state: TaskState) -> dg.AssetMaterialization:
         partition=partition_of(state.id),
         description=f"{state.status}: agentos show {short(state.id)}",
         metadata=_typed(describe(state)),
-        tags={"agentos/status": state.status},
+        tags={"agentos/status": state.status, SEQ: str(state.seq)},
     )
+
+
+def shown_seq(instance: dg.DagsterInstance, task: str) -> int:
+    """The newest event of the task that its last materialisation knew of; 0 where there is none."""
+    wanted = dg.AssetRecordsFilter(asset_key=TASK.key, asset_partitions=[partition_of(task)])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        tags = (record.asset_materialization.tags if record.asset_materialization else None) or {}
+        return int(tags.get(SEQ, "0"))
+    return 0
 
 
 def _typed(described: Mapping[str, Any]) -> dict[str, dg.MetadataValue[Any]]:

@@ -28,23 +28,17 @@ manifest = Manifest(
 CONFIDENT = 0.7
 """Below this share of supported statements a card asks."""
 
-_WORDS = {
-    "en": {
-        "offline": "Composed offline from {count} of the author's own sources, without a language model.",
-        "offline_reason": "The text was composed offline from {count} of your own sources, without a language model.",
-        "hit": "Rule {rule} is hit: “{sentence}”",
-        "confidence": "Only {share} of what the text states is supported by its sources.",
-        "no_sources": "The text names no source.",
-        "publish": "Publish “{title}”",
-    },
-    "de": {
-        "offline": "Ohne Sprachmodell aus {count} eigenen Quellen der Autorin oder des Autors zusammengestellt.",
-        "offline_reason": "Der Text wurde ohne Sprachmodell aus {count} Ihrer eigenen Quellen zusammengestellt.",
-        "hit": "Die Regel {rule} greift: „{sentence}“",
-        "confidence": "Nur {share} der Aussagen sind durch die Quellen gedeckt.",
-        "no_sources": "Der Text nennt keine Quelle.",
-        "publish": "„{title}“ veröffentlichen",
-    },
+_NOTE = {
+    "en": "Composed offline from {count} of the author's own sources, without a language model.",
+    "de": "Ohne Sprachmodell aus {count} eigenen Quellen der Autorin oder des Autors zusammengestellt.",
+}
+"""Stands on the page, in its language. What stands on the card is in the card's: one language a frame."""
+_CARD = {
+    "offline": "The text was composed offline from {count} of your own sources, without a language model.",
+    "hit": "Rule {rule} is hit: “{sentence}”",
+    "confidence": "Only {share} of what the text states is supported by its sources.",
+    "no_sources": "The text names no source.",
+    "publish": "Publish “{title}”",
 }
 
 
@@ -98,19 +92,19 @@ async def run(request: Request, kit: Kit) -> Result:
         "author": business.get("owner") or business.get("name") or "",
         "tags": [],
         "sources": sources,
-        "note": _words(request.language)["offline"].format(count=count) if request.offline else "",
+        "note": _note(request.language).format(count=count) if request.offline else "",
         "date": "⟦date⟧",
     }
     proposal = Proposal(
         system="site",
         verb="publish",
         slot="post",
-        title=_words(kit.language)["publish"].format(title=title),
+        title=_CARD["publish"].format(title=title),
         payload=payload,
         assigned={"date": "today"},
         fill=("/date",),
     )
-    return Result(proposals=[proposal], reasons=_reasons(request, count, kit.language), confidence=request.confidence)
+    return Result(proposals=[proposal], reasons=_reasons(request, count), confidence=request.confidence)
 
 
 def _source(citation: Citation) -> dict[str, Any]:
@@ -120,18 +114,17 @@ def _source(citation: Citation) -> dict[str, Any]:
     return {"n": citation.n, "title": title or citation.source, "url": citation.source if public else None}
 
 
-def _reasons(request: Request, count: int, language: str) -> list[str]:
-    words = _words(language)
+def _reasons(request: Request, count: int) -> list[str]:
     asking = [hit for hit in request.hits if hit.get("severity", "card") != "note"]
-    reasons = [words["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
+    reasons = [_CARD["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
     if request.confidence is not None and request.confidence < CONFIDENT:
-        reasons.append(words["confidence"].format(share=f"{int(request.confidence * 100)} %"))
+        reasons.append(_CARD["confidence"].format(share=f"{int(request.confidence * 100)} %"))
     if not request.citations:
-        reasons.append(words["no_sources"])
+        reasons.append(_CARD["no_sources"])
     if request.offline:
-        reasons.append(words["offline_reason"].format(count=count))
+        reasons.append(_CARD["offline"].format(count=count))
     return reasons
 
 
-def _words(language: str) -> dict[str, str]:
-    return _WORDS.get(language[:2].lower(), _WORDS["en"])
+def _note(language: str) -> str:
+    return _NOTE.get(language[:2].lower(), _NOTE["en"])

@@ -9,8 +9,8 @@ import click
 
 from agentos.errors import AgentOSError
 from agentos.tasks.state import CardState, TaskState
-from agentos.tasks.values import unpack
-from desk.render.written import MAIL, POST, Written, as_text, read_text
+from desk.render.written import MAIL, POST, Form, Written, as_text, leading_title, read_text, summary_of
+from desk.results import output_of
 from desk.session import Session
 
 Json = dict[str, Any]
@@ -29,14 +29,17 @@ def edit_card(
     slot: str | None = None,
     text: str | None = None,
     title: str | None = None,
+    summary: str | None = None,
 ) -> TaskState | None:
-    """Replace the text, the title, or both; opens $EDITOR on a terminal where neither is given. None: nothing changed.
+    """Replace the text, the title, the summary; opens $EDITOR on a terminal where none is given. None: nothing changed.
 
     Raises NothingToEdit when the card holds no such text, UsageError when there is no terminal to edit on.
     """
     slot = slot or _slot_of(card)
+    if summary is not None and slot != "post":
+        raise click.UsageError("Only a post has a summary.")
     step, old = _found(session, state, slot)
-    new = _edited(session, old, SLOTS[slot], text, title)
+    new = _edited(session, old, SLOTS[slot], text, {"title": title, "summary": summary})
     if new == old:
         session.say("Nothing was changed.")
         return None
@@ -60,7 +63,7 @@ def _found(session: Session, state: TaskState, slot: str) -> tuple[str, Written]
     the fact-checker) then looks at the operator's words, and its earlier objections don't stick.
     """
     for planned in (state.plan or {}).get("steps", []):
-        output = output_of(session, state, planned["id"])
+        output = output_of(session.store, state, planned["id"]) or {}
         if slot == "post" and {"title", "summary", "markdown"} <= output.keys():
             return planned["id"], Written({key: str(output[key]) for key in POST.keys})
         for proposal in output.get("proposals", ()) if slot == "mail" else ():
@@ -69,27 +72,38 @@ def _found(session: Session, state: TaskState, slot: str) -> tuple[str, Written]
     raise NothingToEdit(f"This card's task holds no {slot} that can be edited.", hint="agentos show TASK")
 
 
-def output_of(session: Session, state: TaskState, step: str) -> Json:
-    """A step's output with what was edited before laid over it."""
-    known = state.steps.get(step)
-    if known is None or known.output is None:
-        return {}
-    value = unpack(known.output, session.store.blobs, state.subject)
-    return value | known.patch if isinstance(value, dict) else {}
-
-
 def _mail_patch(session: Session, state: TaskState, step: str, new: Written) -> Json:
-    proposals = deepcopy(output_of(session, state, step)["proposals"])
+    proposals = deepcopy((output_of(session.store, state, step) or {})["proposals"])
     for proposal in proposals:
         if proposal["slot"] == "mail":
             proposal["payload"] |= new.fields
     return {"proposals": proposals}
 
 
-def _edited(session: Session, old: Written, form: Any, text: str | None, title: str | None) -> Written:
-    if text is None and title is None:
+def _edited(session: Session, old: Written, form: Form, text: str | None, said: dict[str, str | None]) -> Written:
+    """`said`: the title (or subject) and the summary as options, which win over what the text says."""
+    if text is None and all(value is None for value in said.values()):
         if not session.asks:
-            raise click.UsageError("Without a terminal, name the new text with --file, or --title.")
+            raise click.UsageError("Without a terminal, name the new text with --file, or --title, or --summary.")
         text = click.edit(as_text(old, form), extension=".md", require_save=True)
     new = old if text is None else read_text(text, old, form)
-    return new if title is None else Written(new.fields | {form.keys[0]: title.strip()})
+    if form is POST:
+        new = following(new, old)
+    given = {"title": form.keys[0], "summary": "summary"}
+    return Written(new.fields | {given[name]: value.strip() for name, value in said.items() if value is not None})
+
+
+def following(new: Written, old: Written) -> Written:
+    """A post whose text was replaced: a `# Title` at its head is its title and stands once, and a summary of the old
+    text must not be published with the new one."""
+    fields = dict(new.fields)
+    if fields["markdown"] == old.fields["markdown"]:
+        return new
+    heading, rest = leading_title(fields["markdown"])
+    if heading:
+        fields["markdown"] = rest
+        if fields["title"] == old.fields["title"]:
+            fields["title"] = heading
+    if fields["summary"] == old.fields["summary"]:
+        fields["summary"] = summary_of(fields["markdown"])
+    return Written(fields)

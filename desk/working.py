@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from agentos.errors import WorkspaceError
 from agentos.ids import short
 from agentos.tasks.state import TaskState
 from desk.cards import ask, show_card
@@ -27,7 +28,10 @@ PATIENCE = timedelta(seconds=5)
 def work_on(session: Session, task: str, *, asks: bool = True) -> int:
     """Advance the task until it is closed, or only a person or a later hour can take it on. Returns the exit code."""
     while True:
-        state, resting = _advanced(session, task)
+        try:
+            state, resting = _advanced(session, task)
+        except WorkspaceError as error:
+            raise _kept(error, task) from None
         if resting:
             session.say(warn(resting))
             return finish(session, state)
@@ -36,6 +40,16 @@ def work_on(session: Session, task: str, *, asks: bool = True) -> int:
         answered = _ask_here(session, state) if asks else False
         if not answered:
             return finish(session, state)
+
+
+def _kept(error: WorkspaceError, task: str) -> WorkspaceError:
+    """A file of the workspace stops the work: the task must not be forgotten over it."""
+    name = short(task)
+    error.hint = (
+        f"{error.hint} What you asked for is kept as task {name}: once the file is mended it goes on with "
+        f"`agentos resume {name}`; `agentos cancel {name}` gives it up."
+    ).strip()
+    return error
 
 
 def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
@@ -90,13 +104,14 @@ def _ask_here(session: Session, state: TaskState) -> bool:
 def finish(session: Session, state: TaskState) -> int:
     """Say where the task stands and what can be done next."""
     if session.as_json:
-        session.give(task_json(state))
+        session.give(task_json(state) | {"text": _made(session, state)})
     elif state.closed:
         if state.rehearsal:
             for card in state.cards.values():
                 show_card(session, state, card, commands=False)
         session.show(["", *ending_lines(state, session.width)])
         if state.status == "completed":
+            session.show(_text_lines(session, state))
             session.show(outcome_lines(state, session.root, session.width))
     else:
         if not session.asks:
@@ -104,6 +119,24 @@ def finish(session: Session, state: TaskState) -> int:
                 show_card(session, state, card)
         session.show(waiting_lines(state, session.zone, session.now))
     return 1 if state.status == "failed" else 0
+
+
+def _made(session: Session, state: TaskState) -> str | None:
+    """The text of a task that has come to its end and does nothing outside: it is read here or nowhere."""
+    from desk.results import text_of_task
+
+    return text_of_task(session.store, state) if state.status == "completed" and not state.effects else None
+
+
+def _text_lines(session: Session, state: TaskState) -> list[str]:
+    from desk.render.result import BEGINNING, text_lines
+
+    text, name = _made(session, state), short(state.id)
+    if text is None or state.rehearsal:
+        return []
+    more = f"agentos show {name} --full"
+    lines = text_lines(text, session.width, most=BEGINNING, more=more)
+    return ["", *lines, "", dim(f"  all of it: {more}    save it: agentos show {name} --output brief.md")]
 
 
 def task_json(state: TaskState) -> dict[str, Any]:

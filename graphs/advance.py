@@ -11,7 +11,6 @@ from agentos.events.epoch import unobserved
 from agentos.events.types import (
     ApprovalExpired,
     ApprovalWithdrawn,
-    StepCompleted,
     StepFailed,
     TaskFailed,
     TaskResumed,
@@ -25,7 +24,7 @@ from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import TaskClosed, TaskRun, stream_of
 from agentos.tasks.signals import NeedsCard, Until
 from agentos.tasks.state import TaskState, fold
-from agentos.tasks.steps import crashed, refused_budget, run_step, unforeseen
+from agentos.tasks.steps import crashed, let_stand, refused_budget, run_step, unforeseen
 from graphs.choreography import Context, choreograph
 from graphs.intake import STEP as INTAKE
 from graphs.planning import lane_opens, make_plan
@@ -55,10 +54,7 @@ async def advance(platform: Platform, task: str, *, by: str = "advance") -> Adva
     try:
         with Lease(platform.store.leases, task) as lease:
             run = TaskRun(platform, task, lease)
-            try:
-                stopped = await _advance(run, by)
-            finally:
-                run.flush()
+            stopped = await go_on(run, by)
             return Advanced(run.state, stopped=stopped)
     except Taken:
         return Advanced(load(platform, task), busy=True)
@@ -68,7 +64,15 @@ def load(platform: Platform, task: str) -> TaskState:
     return fold(task, platform.log.read(stream=stream_of(task)))
 
 
-async def _advance(run: TaskRun, by: str) -> str:
+async def go_on(run: TaskRun, by: str) -> str:
+    """What `advance` does under the lease, and a replay on the record. Returns why nothing was begun, or ""."""
+    try:
+        return await _go_on(run, by)
+    finally:
+        run.flush()
+
+
+async def _go_on(run: TaskRun, by: str) -> str:
     if unobserved(run.platform.log) is not None:  # not even a card expires before it is known what happened
         return RESTORED
     try:
@@ -207,7 +211,7 @@ async def _take_answers(run: TaskRun) -> None:
             continue
         answer = step.answers.get("decision")
         if answer == "accept" and step.status == "failed":
-            fact = StepCompleted(step=card.step, round=step.round, output={"accepted": step.reasons})
+            fact = let_stand(card.step, step.round, "accepted", step.reasons, step.confidence)
             await run.record(
                 run.event(fact, key=f"step.completed/{run.task}/{card.step}/{step.round}", actor="operator")
             )

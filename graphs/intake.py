@@ -16,7 +16,6 @@ from agentos.intents.answers import apply_answer
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
 from agentos.intents.rules import understand
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
-from agentos.tasks.calls import LiveCaller
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
@@ -78,7 +77,7 @@ async def model(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     if tier in ("none", "offline"):
         return {"understanding": found}
     state_ = run.begin(step, tier)
-    caller = LiveCaller(run, STEP, state_.round, manifest)
+    caller = run.caller(STEP, state_.round, manifest)
     kit = AgentKit(
         caller,
         manifest,

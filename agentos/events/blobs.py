@@ -21,7 +21,7 @@ class Blobs:
 
     def __init__(self, folder: Path, sealer: Sealer) -> None:
         self.folder = folder
-        self._sealer = sealer
+        self.sealer = sealer
 
     def put(self, data: bytes, subject: str | None = None) -> str:
         """Store and return the digest (64 hex digits) of what was stored. Raises StorageError."""
@@ -29,7 +29,7 @@ class Blobs:
 
         stored = zstandard.ZstdCompressor(level=3).compress(data)
         if subject is not None:
-            stored = self._sealer.seal(subject, "blob", stored)
+            stored = self.sealer.seal(subject, "blob", stored)
         name = digest(stored)
         path = self.path(name)
         try:
@@ -52,7 +52,7 @@ class Blobs:
 
         stored = self._read(name)
         if stored.startswith(MARK):
-            opened = self._sealer.open(subject or "", "blob", stored)
+            opened = self.sealer.open(subject or "", "blob", stored)
             if opened is None:
                 return None
             stored = opened

@@ -4,6 +4,7 @@ for."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,23 +13,47 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 
 if TYPE_CHECKING:
+    from agentos.events.blobs import Blobs
     from agentos.events.record import Record
     from agentos.events.sqlite import SQLiteLog
 
 CHUNK = 50_000
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def export(log: SQLiteLog, target: Path, *, format: Literal["jsonl", "parquet"] = "jsonl") -> list[Path]:
+def export(
+    log: SQLiteLog, target: Path, *, format: Literal["jsonl", "parquet"] = "jsonl", blobs: Blobs | None = None
+) -> list[Path]:
     """Write the log below `target` and return the files. Payloads are opened where their key still exists.
+
+    `blobs`: also write what events name by digest (drafts, sources, large results) as `blobs/DIGEST`, opened likewise;
+    one whose client was forgotten, or that is lost, is left out.
 
     jsonl: one file, `events.jsonl`. parquet: `day=YYYY-MM-DD.parquet` (UTC days) with the envelope as columns and the
     payload as JSON text. Written aside and renamed, so that an export killed half-way leaves no half file.
     """
     target.mkdir(parents=True, exist_ok=True)
+    files = list(_blobs(log, blobs, target / "blobs")) if blobs is not None else []
     if format == "jsonl":
-        return [_lines(log.read(), target / "events.jsonl")]
+        return [_lines(log.read(), target / "events.jsonl"), *files]
     days = groupby(log.read(), key=lambda record: record.at.date())
-    return [_day(list(records), target / f"day={day.isoformat()}.parquet") for day, records in days]
+    return [*(_day(list(records), target / f"day={day.isoformat()}.parquet") for day, records in days), *files]
+
+
+def _blobs(log: SQLiteLog, blobs: Blobs, folder: Path) -> Iterator[Path]:
+    """Every blob that an event names, once. A file that stands there is whole: it was renamed into place."""
+    stored, seen = set(blobs.names()), set[str]()
+    for record in log.read():
+        for name in (n for n in _DIGEST.findall(orjson.dumps(record.data).decode()) if n in stored and n not in seen):
+            content = blobs.get(name, record.subject) if blobs.intact(name) else None
+            if content is None:
+                continue
+            seen.add(name)
+            folder.mkdir(exist_ok=True)
+            aside = folder / f".{name}.part"
+            aside.write_bytes(content)
+            aside.replace(folder / name)
+            yield folder / name
 
 
 def _lines(records: Iterator[Record], path: Path) -> Path:

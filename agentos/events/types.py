@@ -146,6 +146,7 @@ class StepFailed(Fact):
     reasons: list[str]
     retry_at: datetime | None = None
     redo: str | None = None
+    confidence: float | None = None
 
 
 # -- model and tool calls, one by one

@@ -143,29 +143,42 @@ class Desk:
 
         A task of theirs that still goes on is cancelled first: a mail it holds must not follow what is taken back.
         """
-        for key in keys:
-            started = started_of(self.store.log, key)
-            if started is not None and not self.load(started.stream.removeprefix("task/")).closed:
-                self.cancel(started.stream.removeprefix("task/"), "what it did is undone")
+        for state in self.going_on(keys):
+            self.cancel(state.id, "what it did is undone")
         return self.submit("\n".join(keys), trigger="undo")
 
+    def going_on(self, keys: Sequence[str]) -> list[TaskState]:
+        """The tasks of these effects that are not closed: undoing cancels them."""
+        starts = [record for key in keys if (record := started_of(self.store.log, key)) is not None]
+        tasks = dict.fromkeys(record.stream.removeprefix("task/") for record in starts)
+        return [state for task in tasks if not (state := self.load(task)).closed]
+
     def undoable(self, name: str | None) -> list[str]:
-        """Effect keys, newest first: the last action's (None), a task's, or the one named. Raises NotFound."""
+        """Effect keys, newest first: the last action's (None), a task's, or the one named. Raises NotFound.
+
+        The last action of a task that still goes on is not taken back alone: all of the task's are, since it is
+        cancelled by that and would otherwise be left half done.
+        """
         log = self.store.log
         if name is None:
             newest = [r for r in log.read(types=("effect.done", "effect.found")) if not r.forgotten]
             keys = [r.data["effect"] for r in reversed(newest)]
             keys = [key for key in keys if self._stands(key)][:1]
+            if unfinished := self.going_on(keys):
+                keys = self._standing(unfinished[0])
         elif "/" in name and started_of(log, name) is not None:
             keys = [name] if self._stands(name) else []
         else:
-            effects = sorted(self.task(name).effects.values(), key=lambda e: e.seq, reverse=True)
-            keys = [effect.key for effect in effects if self._stands(effect.key)]
+            keys = self._standing(self.task(name))
         if not keys:
             raise NotFound(
                 "There is nothing to undo.", hint="`agentos show TASK` tells what was done and what was undone."
             )
         return keys
+
+    def _standing(self, state: TaskState) -> list[str]:
+        effects = sorted(state.effects.values(), key=lambda effect: effect.seq, reverse=True)
+        return [effect.key for effect in effects if self._stands(effect.key)]
 
     def _stands(self, key: str) -> bool:
         log = self.store.log

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.errors import Conflict, Refused, StorageError
 from agentos.events.log import Decision, Reader
@@ -18,6 +18,10 @@ from agentos.tasks.plan import Plan, Step
 from agentos.tasks.signals import Until
 from agentos.tasks.state import StepState, TaskState, apply, fold
 from agentos.tasks.values import BLOB, LARGE, canonical, unpack
+
+if TYPE_CHECKING:
+    from agentos.agent import Manifest
+    from agentos.tasks.kit import Caller
 
 CLOSING = ("task.completed", "task.failed", "task.cancelled")
 SOON = 0.02
@@ -217,6 +221,12 @@ class TaskRun:
             state.agent, state.agent_version, state.tier = fact.agent, fact.agent_version, tier
             state.now, state.seed = fact.now.isoformat(), fact.seed
         return state
+
+    def caller(self, step: str, round: int, manifest: Manifest) -> Caller:
+        """What answers the kit's calls in this step: the live world, recorded. A replay answers from the record."""
+        from agentos.tasks.calls import LiveCaller
+
+        return LiveCaller(self, step, round, manifest)
 
     def known(self) -> dict[str, Any]:
         """What inputs may refer to: intent, slots, and every completed step's output."""

@@ -217,7 +217,7 @@ def _step_failed(state: TaskState, record: Record, data: Json) -> None:
     if _is_past(state, data):
         return
     step = state.step(data["step"])
-    step.reasons, step.code = data["reasons"], data["code"]
+    step.reasons, step.code, step.confidence = data["reasons"], data["code"], data.get("confidence")
     if data["kind"] == "transient":
         step.status, step.retry_at = "waiting", _time(data["retry_at"])
     elif data["redo"]:

@@ -20,7 +20,6 @@ from agentos.models.request import ModelTier
 from agentos.outside import backoff
 from agentos.platform import AgentModule
 from agentos.tasks import cards
-from agentos.tasks.calls import LiveCaller
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step, resolve
 from agentos.tasks.run import TaskClosed, TaskRun
@@ -110,7 +109,7 @@ async def _run_agent(run: TaskRun, step: Step) -> None:
     try:
         result = await agent.run(request, kit)
     except Semantic as error:
-        await _send_back(run, step, state, error.reasons)
+        await _send_back(run, step, state, error.reasons, confidence=error.confidence)
     except ModelAnswerError as error:
         await _send_back(run, step, state, [str(error), *error.reasons], to=step.id)
     except Transient as error:
@@ -163,7 +162,7 @@ def tier_of(run: TaskRun, step: Step, manifest: Manifest, *, confidential: bool 
 def _kit(run: TaskRun, step: Step, state: StepState, agent: AgentModule) -> AgentKit:
     understanding = run.state.understanding or {}
     return AgentKit(
-        LiveCaller(run, step.id, state.round, agent.manifest),
+        run.caller(step.id, state.round, agent.manifest),
         agent.manifest,
         task=run.task,
         step=step.id,
@@ -199,16 +198,23 @@ async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, 
     await run.record(run.event(fact, key=key, actor=f"agent:{step.agent}"))
 
 
-async def _send_back(run: TaskRun, step: Step, state: StepState, reasons: list[str], to: str | None = None) -> None:
+async def _send_back(
+    run: TaskRun,
+    step: Step,
+    state: StepState,
+    reasons: list[str],
+    to: str | None = None,
+    confidence: float | None = None,
+) -> None:
     """A semantic failure goes to the step that can mend it; when the rounds are used up, to the operator."""
     if to is None and _edited(run, step):
-        fact = StepCompleted(step=step.id, round=state.round, output={"unsupported": reasons})
+        fact = let_stand(step.id, state.round, "unsupported", reasons, confidence)
         return await run.record(run.event(fact, key=f"step.completed/{run.task}/{step.id}/{state.round}"))
     target = to or step.redo
     if target is not None and run.state.step(target).round < step.at_most:
         await _failed(run, step.id, state, "semantic", "step.semantic", reasons, redo=target)
         return
-    await _failed(run, step.id, state, "semantic", "step.semantic", reasons)
+    await _failed(run, step.id, state, "semantic", "step.semantic", reasons, confidence=confidence)
     title = (
         f"{step.agent or step.id} is not satisfied after {state.round} rounds"
         if target
@@ -223,6 +229,13 @@ async def _send_back(run: TaskRun, step: Step, state: StepState, reasons: list[s
         choices=("retry", "accept", "cancel"),
     )
     return None
+
+
+def let_stand(step: str, round: int, found: str, reasons: list[str], confidence: float | None) -> StepCompleted:
+    """A refuted result that the operator lets stand. What nobody measured counts as no confidence at all: absence must
+    not pass for certainty."""
+    sure = 0.0 if confidence is None else confidence
+    return StepCompleted(step=step, round=round, output={found: reasons, "confidence": sure}, confidence=sure)
 
 
 def _edited(run: TaskRun, step: Step) -> bool:
@@ -257,6 +270,7 @@ async def _failed(
     *,
     retry_at: datetime | None = None,
     redo: str | None = None,
+    confidence: float | None = None,
 ) -> None:
     fact = StepFailed(
         step=step,
@@ -267,5 +281,6 @@ async def _failed(
         reasons=list(reasons),
         retry_at=retry_at,
         redo=redo,
+        confidence=confidence,
     )
     await run.record(run.event(fact, key=f"step.failed/{run.task}/{step}/{state.round}/{state.attempt}"))

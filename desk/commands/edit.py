@@ -16,9 +16,16 @@ from desk.session import Session
 @click.option("--slot", type=click.Choice(["post", "mail"]), help="Which text; the post where there is one.")
 @click.option("--file", type=click.File("r", encoding="utf-8"), help='The new text; "-" reads standard input.')
 @click.option("--title", help="The post's new title, or the mail's new subject.")
+@click.option("--summary", help="The post's new summary; without it a new text gets one from its first sentences.")
 @click.option("--no-wait", is_flag=True, help="Record it only; `agentos up` or `agentos resume` goes on.")
 def command(
-    session: Session, card: str, slot: str | None, file: TextIO | None, title: str | None, no_wait: bool
+    session: Session,
+    card: str,
+    slot: str | None,
+    file: TextIO | None,
+    title: str | None,
+    summary: str | None,
+    no_wait: bool,
 ) -> int:
     """Change the post or the mail on CARD, in $EDITOR or from a file; a new card then shows what has changed."""
     from desk.editing import edit_card
@@ -26,7 +33,7 @@ def command(
 
     state, shown = session.desk.card(card)
     text = None if file is None else _read(file)
-    edited = edit_card(session, state, shown, slot=slot, text=text, title=title)
+    edited = edit_card(session, state, shown, slot=slot, text=text, title=title, summary=summary)
     if edited is None:
         session.give(task_json(state))
         return 0

@@ -69,7 +69,23 @@ def _filter(session: Session, task: str | None, types: tuple[str, ...], since: s
     def at(text: str | None) -> datetime | None:
         return moment_past(text, session.now, session.zone) if text else None
 
+    for type in types:
+        _known_type(type)
     return Filter(session.desk.task(task).id if task else None, types, at(since), at(until))
+
+
+def _known_type(wanted: str) -> None:
+    """Raises UsageError for what no event is called: silence would look like an empty log."""
+    from difflib import get_close_matches
+
+    from agentos.events.types import FACTS
+
+    if any(_matches(type, wanted) for type in FACTS):
+        return
+    families = {type.partition(".")[0] for type in FACTS}
+    near = get_close_matches(wanted, sorted({*FACTS, *families}), n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Families: {', '.join(sorted(families))}."
+    raise click.UsageError(f"There is no type of event {wanted!r}. {hint}")
 
 
 def _recorded(session: Session, wanted: Filter, head: int) -> Iterator[Record]:
@@ -147,12 +163,19 @@ def check(session: Session, listed: bool) -> int:
 @command.command("export")
 @click.argument("dir", type=click.Path(path_type=Path))
 @click.option("--format", "format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True)
+@click.option("--no-blobs", is_flag=True, help="Leave out drafts, sources and other large texts.")
 @common
-def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"]) -> None:
-    """Write the log to DIR: JSON lines, or one Parquet file a day. Clients' data stands in it in the open."""
+def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"], no_blobs: bool) -> None:
+    """Write the log to DIR: JSON lines, or one Parquet file a day; and what its events name by digest (drafts, sources,
+    large results) to DIR/blobs. Clients' data stands in it in the open."""
     from agentos.events.export import export as export_to
 
-    files: list[Any] = export_to(session.store.log, dir, format=format)
+    store = session.store
+    files: list[Any] = export_to(store.log, dir, format=format, blobs=None if no_blobs else store.blobs)
+    blobs = [path for path in files if path.parent.name == "blobs"]
     for path in files:
-        session.say(str(path))
+        if path not in blobs:
+            session.say(str(path))
+    if blobs:
+        session.say(f"{dir / 'blobs'}: {len(blobs)} texts, each named by its digest in the events")
     session.give({"files": [str(path) for path in files]})

@@ -26,12 +26,14 @@ class Reach:
 @click.argument("what", metavar="[TASK|EFFECT]", required=False)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def command(session: Session, what: str | None, yes: bool) -> int:
-    """Take back the last action, everything a task did, or the one effect named."""
+    """Take back the last action, everything a task did, or the one effect named. A task that still goes on is cancelled
+    by it, so its last action takes all of its actions along."""
     found = [reach_of(session, key) for key in session.desk.undoable(what)]
     possible = [one for one in found if one.possible]
     for one in found:
         session.say(f"  {'↶' if one.possible else warn('stands:')} {line(one.title)}")
         session.show([dim(text) for text in wrapped(one.how, session.width, "      ")])
+    _say_what_else(session, [one.key for one in found])
     if not possible:
         from agentos.tasks.answers import NotFound
 
@@ -45,6 +47,21 @@ def command(session: Session, what: str | None, yes: bool) -> int:
     task = session.desk.undo([one.key for one in possible])
     session.say(f"Task {bold(short(task))}  undoes {len(possible)} of {len(found)}")
     return work_on(session, task)
+
+
+def _say_what_else(session: Session, keys: list[str]) -> None:
+    """Undoing ends a task that still goes on: what it would have done, and what of it stays."""
+    from desk.results import proposed
+
+    for state in session.desk.going_on(keys):
+        session.say(warn(f"  Task {short(state.id)} still goes on: it is cancelled."))
+        for title in proposed(session.store, state):
+            session.say(f"  will not happen: {line(title)}")
+        stays = [effect for effect in state.effects.values() if effect.is_done and effect.key not in keys]
+        for effect in stays:
+            session.say(f"  {warn('stands:')} {line(effect.data['title'])}")
+        if stays:
+            session.say(dim(f"  To take back all of it: agentos undo {short(state.id)}"))
 
 
 def reach_of(session: Session, key: str) -> Reach:

@@ -26,7 +26,7 @@ def card_json(state: TaskState, card: CardState) -> dict[str, Any]:
     return {
         "card": card.id,
         "task": state.id,
-        "kind": card.kind,
+        "kind": "approval" if card.kind == "effects" else card.kind,
         "title": card.title,
         "amounts": amounts,
         "reasons": card.data["reasons"],

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+MOST_SUMMARY = 200
+"""Characters: what a feed or a search page shows of a post."""
+_TITLE = re.compile(r"\A\s*#[ \t]+(.+?)[ \t]*#*[ \t]*(?:\n+|\Z)")
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,24 @@ def _head(body: str, form: Form) -> tuple[str, str, str] | None:
     if not colon or name.strip() not in form.names:
         return None
     return form.keys[form.names.index(name.strip())], value.strip(), rest
+
+
+def leading_title(markdown: str) -> tuple[str, str]:
+    """(the title of a first line `# Title`, or "", and the text without that line)."""
+    found = _TITLE.match(markdown)
+    return (" ".join(found[1].split()), markdown[found.end() :]) if found else ("", markdown)
+
+
+def summary_of(markdown: str) -> str:
+    """The first sentences of a text, without marks and citations, as far as they fit; "" where it has no prose."""
+    from agentos.capabilities.markdown import blocks
+    from agents.text.sentences import sentences, without_citations
+
+    prose = [block.text for block in blocks(markdown) if block.kind != "heading"]
+    said = [" ".join(without_citations(sentence).split()) for sentence in sentences(prose[0])] if prose else []
+    summary = said[0] if said else ""
+    for sentence in said[1:]:
+        if len(summary) + 1 + len(sentence) > MOST_SUMMARY:
+            break
+        summary += f" {sentence}"
+    return summary if len(summary) <= MOST_SUMMARY else f"{summary[: MOST_SUMMARY - 1].rsplit(' ', 1)[0]}…"

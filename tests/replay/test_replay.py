@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,9 +39,22 @@ class Untouchable:
         raise AssertionError(f"a replay asked for {name}")
 
 
+class Declaring:
+    """An outside system that says what it is and does nothing."""
+
+    def __init__(self, system: Any) -> None:
+        self.name, self.account, self.verbs = system.name, system.account, system.verbs
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AssertionError(f"a replay asked an outside system to {name}")
+
+
 def sealed_off(root: Path, **more: Any) -> Platform:
+    """No model, no outside system."""
     nothing: Any = Untouchable()
-    return open_platform(root, environ={}, models=nothing, systems=nothing, **more)
+    platform = open_platform(root, environ={}, models=nothing, **more)
+    systems: Any = {name: Declaring(system) for name, system in platform.systems.items()}
+    return replace(platform, systems=systems)
 
 
 @pytest.fixture

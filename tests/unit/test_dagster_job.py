@@ -17,9 +17,10 @@ from agentos.platform import open_store
 from agentos.tasks.answers import Desk
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
+from agentos_assets import showing
 from agentos_assets.definitions import defs
 from agentos_assets.resources import PlatformResource
-from agentos_assets.sensors import ready_tasks
+from agentos_assets.sensors import ready_tasks, shown_tasks
 from agentos_assets.task_asset import TASK, TASKS, partition_of
 
 TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
@@ -197,3 +198,52 @@ def test_loading_the_definitions_touches_no_graph_no_workspace_and_no_model() ->
         [sys.executable, "-W", "ignore", "-c", code], env=environ, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def show(root: Path, instance: dg.DagsterInstance, cursor: str | None) -> tuple[list[str], str | None]:
+    """A tick of `shown_tasks` as the daemon evaluates and stores it: (partitions it showed, the next cursor)."""
+    resources = {"platform": PlatformResource(workspace=str(root))}
+    result = shown_tasks(dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources))
+    assert isinstance(result, dg.SensorResult)
+    for request in result.dynamic_partitions_requests or ():
+        instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
+    for event in result.asset_events:
+        assert isinstance(event, dg.AssetMaterialization)
+        instance.report_runless_asset_event(event)
+    return [str(event.partition) for event in result.asset_events], result.cursor
+
+
+def test_a_task_of_the_terminal_is_shown_once_for_each_state(
+    root: Path, desk: Desk, instance: dg.DagsterInstance
+) -> None:
+    task = desk.submit(TEXT)  # nobody has advanced it in Dagster
+    told, cursor = show(root, instance, None)
+    assert told == [partition_of(task)]
+    assert instance.get_dynamic_partitions(str(TASKS.name)) == [partition_of(task)]
+    assert show(root, instance, cursor)[0] == []
+    assert show(root, instance, None)[0] == [], "a lost cursor shows nothing twice"
+    desk.cancel(task, "not needed")
+    told, cursor = show(root, instance, cursor)
+    assert told == [partition_of(task)]
+    last = materialisations(instance)[-1]
+    assert last.tags is not None
+    assert last.tags["agentos/status"] == "cancelled"
+    assert not any(secret in text for secret in SECRETS for text in text_of(last).values())
+
+
+def test_what_a_run_has_reported_is_not_shown_again(root: Path, desk: Desk, instance: dg.DagsterInstance) -> None:
+    advance(root, instance, desk.submit(TEXT))
+    assert show(root, instance, None)[0] == []
+
+
+def test_a_long_history_is_shown_in_several_ticks(
+    root: Path, desk: Desk, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "MOST_TASKS", 2)
+    tasks = [desk.submit(f"Write about {n}") for n in range(5)]
+    shown, cursor = [], None
+    for _ in range(4):
+        told, cursor = show(root, instance, cursor)
+        assert len(told) <= 2
+        shown += told
+    assert sorted(shown) == sorted(partition_of(task) for task in tasks)

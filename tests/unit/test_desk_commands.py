@@ -4,63 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agentos.platform import open_store
 from agentos.tasks.lease import Lease
 from agentos.tasks.state import CardState, TaskState
-from agentos.workspace.answers import demo
-from agentos.workspace.init import init_workspace
 from desk.failing import guarded
-from desk.main import COMMANDS, GROUPS, cli, main
+from desk.main import COMMANDS, GROUPS, cli
 from desk.session import Session
 from desk.working import short_wait
+from tests.fakes.terminal import Agentos
 
 INVOICE = "Invoice Acme Studio 700 EUR for a workshop"
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Agentos = Callable[..., Said]
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    init_workspace(tmp_path / "w", demo())
-    return tmp_path / "w"
-
-
-@pytest.fixture
-def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agentos:
-    """Call the command in the workspace; every call opens and closes it as a process does."""
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("AGENTOS_WORKSPACE", raising=False)
-
-    def call(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        told = capsys.readouterr()
-        return Said(int(ended.value.code or 0), told.out, told.err)
-
-    return call
 
 
 def card_of(agentos: Agentos) -> str:
@@ -92,7 +54,7 @@ def test_an_invoice_from_the_intent_to_its_undoing(agentos: Agentos, root: Path)
     assert "agentos approve" in ran.out
     assert "\x1b" not in ran.out
     waiting = agentos("desk", "--json").json
-    assert [(card["kind"], card["amounts"][0]["gross"]["amount"]) for card in waiting] == [("effects", "833.00")]
+    assert [(card["kind"], card["amounts"][0]["gross"]["amount"]) for card in waiting] == [("approval", "833.00")]
     assert outbox(root) == []
 
     approved = agentos("approve", waiting[0]["card"][-8:])
@@ -197,6 +159,84 @@ def test_an_edited_post_goes_over_the_rules_again(agentos: Agentos, tmp_path: Pa
     assert "+ # Warm old houses" in shown.out
 
 
+REFUTED = "# Warm old houses\n\nA heat pump costs 9,999 EUR in an old house. Nobody has to wait for one.\n"
+BOTH = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
+
+
+def test_the_operators_own_refuted_words_count_as_unsure(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", BOTH)
+    (tmp_path / "post.md").write_text(REFUTED)
+    edited = agentos("edit", card_of(agentos), "--file", str(tmp_path / "post.md"), "--json").json
+    assert edited["steps"]["check"]["confidence"] <= 0.5
+    codes = {reason["code"] for reason in edited["cards"][0]["reasons"]}
+    assert "confidence.low" in codes
+    shown = agentos("show", edited["cards"][0]["card"]).out
+    assert "confidence 100%" not in shown
+    assert "Not found in the sources" in shown
+
+
+def test_a_new_text_is_published_with_a_summary_and_a_title_of_its_own(
+    agentos: Agentos, root: Path, tmp_path: Path
+) -> None:
+    agentos("run", "Write a blog post about heat pumps for older houses")
+    (tmp_path / "post.md").write_text(REFUTED)
+    edited = agentos("edit", card_of(agentos), "--file", str(tmp_path / "post.md"), "--json").json
+    assert agentos("approve", edited["cards"][0]["card"]).code == 0
+    page = next((root / "site").rglob("*warm-old-houses*.md")).read_text()
+    assert "summary: A heat pump costs 9,999 EUR in an old house. Nobody has to wait for one." in page.replace("'", "")
+    assert page.count("Warm old houses") == 1
+    for published in (root / "site").rglob("*.html"):
+        assert published.read_text().count("<h1>Warm old houses</h1>") <= 1
+
+
+def test_a_summary_may_be_said(agentos: Agentos, tmp_path: Path) -> None:
+    agentos("run", "Write a blog post about heat pumps for older houses")
+    (tmp_path / "post.md").write_text(REFUTED)
+    options = ("--file", str(tmp_path / "post.md"), "--title", "Warmth", "--summary", "What it costs.", "--json")
+    card = agentos("edit", card_of(agentos), *options).json["cards"][0]["card"]
+    payload = agentos("show", card, "--json").json["effects"][0]["payload"]
+    assert (payload["title"], payload["summary"]) == ("Warmth", "What it costs.")
+    assert not payload["markdown"].startswith("#")
+
+
+def test_undoing_while_a_mail_is_held_takes_back_the_whole_task_and_says_so(agentos: Agentos, root: Path) -> None:
+    configuration = root / "agentos.toml"
+    configuration.write_text(re.sub(r"(?m)^#? ?hold_minutes = .*$", "hold_minutes = 30", configuration.read_text()))
+    assert "hold_minutes = 30" in configuration.read_text()
+    ran = agentos("run", "Invoice Acme Studio 60 EUR for a show", "--json").json
+    assert (ran["status"], [effect["status"] for effect in ran["effects"]]) == ("parked", ["done", "done"])
+    undone = agentos("undo", "--yes").out
+    assert f"Task {ran['task'][-8:]} still goes on: it is cancelled." in undone
+    assert "will not happen: Mail" in undone
+    shown = agentos("show", ran["task"], "--json").json
+    assert shown["status"] == "cancelled"
+    assert all(effect["undone_by"] for effect in shown["effects"])
+    assert "Credit note" in undone
+    assert outbox(root) == []
+
+
+def test_a_type_that_no_event_has_is_refused_with_the_near_ones(agentos: Agentos) -> None:
+    wrong = agentos("log", "--type", "efect.done")
+    assert wrong.code == 2
+    assert "effect.done" in wrong.err
+    assert agentos("log", "--type", "effect").code == 0
+    assert agentos("log", "--type", "effect.*").code == 0
+
+
+def test_a_broken_policy_says_that_the_request_is_kept(agentos: Agentos, root: Path) -> None:
+    policy = root / "policy.toml"
+    good = policy.read_text()
+    policy.write_text('min_confidence = "high"\n')
+    stopped = agentos("run", "Invoice Acme Studio 90 EUR for tea")
+    assert stopped.code == 1
+    kept = re.search(r"kept as task (\w+)", stopped.err)
+    assert kept is not None
+    assert f"agentos cancel {kept[1]}" in stopped.err
+    policy.write_text(good)
+    assert agentos("resume", kept[1]).code == 0
+    assert agentos("show", kept[1], "--json").json["status"] == "completed"
+
+
 def test_in_the_background_only_the_id_is_printed_and_resume_goes_on(agentos: Agentos, root: Path) -> None:
     ran = agentos("run", "--background", "Invoice Acme Studio 90 EUR for tea")
     assert len(ran.out.split()) == 1
@@ -273,7 +313,7 @@ def test_the_log_can_be_filtered_verified_and_exported(agentos: Agentos, root: P
     assert families == {"step.started", "step.completed"}
     assert agentos("log", "--task", task, "--until", "2h").out == ""
     assert agentos("log", "verify", "--json").json["ok"] is True
-    assert agentos("log", "export", str(tmp_path / "x")).out.strip().endswith("events.jsonl")
+    assert agentos("log", "export", str(tmp_path / "x")).out.splitlines()[0].endswith("events.jsonl")
     blob = next(path for path in (root / "state" / "blobs").rglob("*") if path.is_file())
     blob.chmod(0o600)
     blob.write_bytes(b"something else")

@@ -184,3 +184,11 @@ async def test_sources_reach_the_model_only_as_fenced_data() -> None:
 async def test_the_source_list_can_not_smuggle_in_a_claim() -> None:
     with pytest.raises(Semantic, match="99"):
         await check("Bosch acquired Buderus in 2003.\n\n## Sources\n\n- [1] Notes\n- Pumps save 99 percent.")
+
+
+async def test_a_refuted_text_says_how_little_of_it_holds() -> None:
+    with pytest.raises(Semantic) as one_of_two:
+        await check("An air-source heat pump costs 19,000 EUR on average. Bosch acquired Buderus in 2003.")
+    with pytest.raises(Semantic) as all_of_it:
+        await check("An air-source heat pump costs 19,000 EUR on average.")
+    assert (one_of_two.value.confidence, all_of_it.value.confidence) == (0.5, 0.0)

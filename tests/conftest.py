@@ -1,0 +1,33 @@
+"""A real workspace, and the command called in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentos.workspace.answers import demo
+from agentos.workspace.init import init_workspace
+from desk.main import main
+from tests.fakes.terminal import Agentos, Said
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    init_workspace(tmp_path / "w", demo())
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agentos:
+    """Call the command in the workspace; every call opens and closes it as a process does."""
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("AGENTOS_WORKSPACE", raising=False)
+
+    def call(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        told = capsys.readouterr()
+        return Said(int(ended.value.code or 0), told.out, told.err)
+
+    return call

@@ -1,0 +1,171 @@
+"""A replay makes the whole task again: plan, cards, payloads, end. Another decision, recipe or policy is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentos.agent import Kit
+from agentos.effects.port import Receipt
+from agentos.errors import Permanent
+from agentos.policy import Allow
+from agentos.tasks import gate
+from graphs.recipes import Recipe, load_recipes
+from graphs.replay import ReplayReport, replay
+from tests.fakes.effects import FakeSystem, Killed
+from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes, says
+from tests.fakes.terminal import Agentos
+
+RECIPE = """
+workflow = "publish-post"
+title = "Test"
+[[steps]]
+id = "think"
+agent = "thinker"
+[[steps]]
+id = "plan_it"
+agent = "doer"
+needs = ["think"]
+inputs = { given = "$think.said" }
+[[steps]]
+id = "act"
+kind = "effects"
+needs = ["plan_it"]
+inputs = { from = ["plan_it"] }
+"""
+
+
+def bench_in(folder: Path, *, policy: Any = ALLOW, doer: Any = None) -> tuple[Bench, FakeSystem]:
+    system = FakeSystem()
+    agents = [FakeAgent("thinker", says("thought")), FakeAgent("doer", doer or proposes("one", "two"))]
+    return Bench(folder, RECIPE, agents, {"fake": system}, policy=policy), system
+
+
+class Refusing(FakeSystem):
+    """Does the first thing and refuses the second."""
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        if verb == "act" and payload["what"] == "two":
+            raise Permanent("closed for good")
+        return super().do(verb, payload, key)
+
+
+async def again(bench: Bench, task: str, system: FakeSystem) -> ReplayReport:
+    """Replays, and sees to it that nothing was written or done by that."""
+    head, done = bench.platform.log.head(), len(system.attempts)
+    report = await replay(bench.platform, task)
+    assert (bench.platform.log.head(), len(system.attempts)) == (head, done)
+    return report
+
+
+async def parked(tmp_path: Path) -> tuple[Bench, FakeSystem, str]:
+    bench, system = bench_in(tmp_path, policy=ASK)
+    task = bench.submit()
+    await bench.advance(task)
+    return bench, system, task
+
+
+async def test_a_parked_task_is_made_again_up_to_its_card(tmp_path: Path) -> None:
+    bench, system, task = await parked(tmp_path)
+    report = await again(bench, task, system)
+    assert report.first_difference is None
+    assert (report.plans, len(report.steps), report.cards, report.effects, report.ends) == (1, 2, 1, 0, 1)
+
+
+async def test_an_approved_task_is_made_again_with_its_payloads(tmp_path: Path) -> None:
+    bench, system, task = await parked(tmp_path)
+    bench.desk.approve(bench.state(task).open_cards()[0].id)
+    await bench.advance(task)
+    report = await again(bench, task, system)
+    assert report.first_difference is None
+    assert (report.cards, report.effects, report.ends) == (1, 2, 2)
+
+
+async def test_a_denied_an_edited_and_a_cancelled_task(tmp_path: Path) -> None:
+    for name in ("denied", "edited", "cancelled"):
+        bench, system, task = await parked(tmp_path / name)
+        card = bench.state(task).open_cards()[0].id
+        if name == "denied":
+            bench.desk.deny(card, "no")
+        elif name == "edited":
+            bench.desk.edit(card, "think", {"said": "better"})
+        else:
+            bench.desk.cancel(task, "no need")
+        await bench.advance(task)
+        assert (await again(bench, task, system)).first_difference is None, name
+
+
+async def test_an_unwound_task_fails_again_for_the_same_reason(tmp_path: Path) -> None:
+    system = Refusing()
+    agents = [FakeAgent("thinker", says("thought")), FakeAgent("doer", proposes("one", "two"))]
+    bench = Bench(tmp_path, RECIPE, agents, {"fake": system})
+    task = bench.submit()
+    state = (await bench.advance(task)).state
+    assert state.status == "failed"
+    report = await again(bench, task, system)
+    assert report.first_difference is None
+    assert report.effects == 3, "two done or tried, one taken back"
+
+
+async def test_a_worker_that_was_lost_in_the_middle_is_lost_again(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path)
+    system.fail("killed_after")
+    task = bench.submit()
+    with pytest.raises(Killed):
+        await bench.advance(task)
+    assert (await again(bench, task, system)).first_difference is None, "a record may end in the middle"
+    bench.open()
+    assert (await bench.advance(task)).state.status == "completed"
+    assert (await again(bench, task, system)).first_difference is None
+
+
+async def test_another_decision_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, system, task = await parked(tmp_path)
+    monkeypatch.setattr(gate, "decide", lambda *_: Allow())
+    report = await again(bench, task, system)
+    assert not report.same
+    assert "approval.requested" in (report.first_difference or "")
+
+
+async def test_another_recipe_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, system, task = await parked(tmp_path)
+
+    def renamed(own: Path | None) -> dict[str, Recipe]:
+        return {name: recipe.model_copy(update={"title": "Other"}) for name, recipe in load_recipes(own).items()}
+
+    monkeypatch.setattr("graphs.planning.load_recipes", renamed)
+    report = await again(bench, task, system)
+    assert "plan.title: recorded 'Test', now 'Other'" in (report.first_difference or "")
+
+
+async def test_another_agent_and_another_payload_are_differences(tmp_path: Path) -> None:
+    bench, system = bench_in(tmp_path)
+    task = bench.submit()
+    await bench.advance(task)
+
+    async def other(request: AnyRequest, kit: Kit) -> AnyResult:
+        return (await proposes("one", "two", reasons=["because"])(request, kit)).model_copy(update={"said": "else"})
+
+    agents: Any = dict(bench.platform.agents) | {"doer": FakeAgent("doer", other)}
+    bench.platform.agents = agents
+    report = await again(bench, task, system)
+    assert (report.first_difference or "").startswith("step plan_it (round 1): reasons")
+
+
+def test_the_policy_of_then_decides_and_an_undo_is_made_again(agentos: Agentos, root: Path) -> None:
+    agentos("run", "Invoice Acme Studio 700 EUR for a workshop")
+    waiting = agentos("desk", "--json").json[0]
+    agentos("approve", waiting["card"])
+    policy = root / "policy.toml"
+    policy.write_text(policy.read_text().replace('below = "500.00"', 'below = "5000.00"'))
+    replayed = agentos("replay", waiting["task"], "--json")
+    assert (replayed.code, replayed.json["first_difference"]) == (0, None)
+    assert replayed.json["reran"]["cards"] == 1
+    assert replayed.json["reran"]["effects"] == 3
+    undo = agentos("undo", waiting["task"], "--json").json["task"]
+    again = agentos("replay", undo, "--json")
+    assert (again.code, again.json["first_difference"]) == (0, None)
+    assert again.json["reran"]["effects"] == 3
+    assert "Taken from the record: what the operator said" in " ".join(agentos("replay", undo).out.split())
