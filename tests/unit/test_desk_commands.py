@@ -411,3 +411,15 @@ def test_only_a_short_wait_is_waited_for() -> None:
     assert short_wait(parked(60)) is None
     assert short_wait(parked(3, cards=True)) is None
     assert short_wait(TaskState("t", status="completed")) is None
+
+
+def test_doctor_lists_what_was_answered_and_the_line_that_settles_it(agentos: Agentos, root: Path) -> None:
+    path = root / "agentos.toml"
+    path.write_text(path.read_text().replace('iban = "DE89370400440532013000"\n', ""))
+    agentos("run", INVOICE, "--json")
+    assert agentos("answer", card_of(agentos), "DE89370400440532013000", "--no-wait").code == 0
+    said = agentos("doctor").out
+    assert "business.iban is known from an answer" in said
+    assert 'iban = "DE89370400440532013000"' in said
+    path.write_text(path.read_text().replace("[business]\n", '[business]\niban = "DE89370400440532013000"\n'))
+    assert "from an answer" not in agentos("doctor").out
