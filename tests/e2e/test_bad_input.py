@@ -111,10 +111,36 @@ async def test_two_clients_of_one_name_are_told_apart_by_the_operator(shop: Shop
 # -- what lies about
 
 
+async def test_a_client_file_that_is_mended_is_taken_up_again(shop: Shop) -> None:
+    path = shop.root / "clients" / "acme-studio.toml"
+    right = path.read_text()
+    path.write_text(right.replace('vat = "standard"', 'vat = "standart"'))
+    state = await shop.run(INVOICE)
+    assert "clients/acme-studio.toml:" in asked(state).title
+    assert "'standard'" in asked(state).title
+    shop.open()
+    state = await shop.answer(state, "retry")
+    assert "clients/acme-studio.toml:" in asked(state).title
+    path.write_text(right)
+    shop.open()
+    state = await shop.answer(state, "retry")
+    assert (state.understanding or {})["slots"]["client"] == "acme-studio"
+    assert "effect.done" in shop.types("effect")
+
+
+async def test_another_client_can_be_named_instead_of_a_broken_file(shop: Shop) -> None:
+    (shop.root / "clients" / "acme-studio.toml").write_text('name = "Acme Studio GmbH"\nvat_id = "DE12"\n')
+    state = await shop.run("Invoice ACME 100 EUR for a talk")
+    assert "clients/acme-studio.toml:2" in asked(state).title
+    state = await shop.answer(state, "Beta Ltd")
+    assert (state.understanding or {})["slots"]["client"] == "beta-ltd"
+
+
 async def test_a_broken_client_file_stops_only_that_client(shop: Shop) -> None:
     (shop.root / "clients" / "beta-ltd.toml").write_text('name = "Beta Ltd\n')
     state = await shop.run("Invoice Beta Ltd 100 EUR for a talk")
-    assert asked(state).kind == "question"
+    assert "clients/beta-ltd.toml:1: is not valid TOML" in asked(state).title
+    assert asked(state).data["question"]["choices"] == ["retry"]
     problem = shop.platform.workspace.problems[0]
     assert problem.where.startswith("clients/beta-ltd.toml:1")
     other = await shop.run(INVOICE)
