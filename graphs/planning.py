@@ -20,7 +20,7 @@ from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.steps import run_step, tier_of
 from graphs.intake import HIDDEN, common_subject, intake, intent_subject, intent_text
-from graphs.recipes import Recipe, check_inputs, load_recipes, to_plan
+from graphs.recipes import check_inputs, load_shelf, to_plan
 
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
@@ -32,12 +32,17 @@ TYPICAL_PROMPT, TYPICAL_ANSWER = 6000, 1500
 
 async def make_plan(run: TaskRun) -> bool:
     """Record the plan. False when a question or a wait stands before it; raises Question for the operator."""
-    recipes = load_recipes(run.platform.workspace.recipes)
-    found = await intake(run, recipes)
+    shelf = load_shelf(run.platform.workspace.recipes, run.platform.agents)
+    recipes = shelf.recipes
+    found = await intake(run, recipes, shelf.workflows)
     name = "undo" if run.state.trigger == "undo" else found.workflow
+    if name in shelf.broken and name not in HIDDEN:
+        raise shelf.broken[name]
     recipe = recipes.get(name or "")
     plan = (
-        to_plan(recipe, found.slots, run.platform.agents) if recipe is not None else await _planned(run, found, recipes)
+        to_plan(recipe, found.slots, run.platform.agents)
+        if recipe is not None
+        else await _planned(run, found, shelf.workflows)
     )
     if plan is None:
         return False
@@ -70,7 +75,7 @@ def _planned_client(run: TaskRun, plan: Plan) -> str | None:
 # -- goals without a recipe
 
 
-async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe]) -> Plan | None:
+async def _planned(run: TaskRun, found: Understanding, workflows: set[str]) -> Plan | None:
     """Ask the planner, validate, and send back what does not hold, a few times; then it is the operator's.
 
     The step's own bound is never reached in one go: what is asked then is a question, not a card about a failure.
@@ -80,10 +85,10 @@ async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe
         at_most=3 * MOST_ROUNDS,
         inputs={
             "goal": found.goal, "language": found.language, "slots": found.slots, "agents": catalogue(run),
-            "workflows": sorted(set(recipes) - set(HIDDEN)),
+            "workflows": sorted(workflows - set(HIDDEN)),
         },
     )  # fmt: skip
-    choices = tuple(sorted(set(recipes) - set(HIDDEN)))
+    choices = tuple(sorted(workflows - set(HIDDEN)))
     if tier_of(run, step, run.platform.agents["planner"].manifest) == "offline":
         raise Question(
             "workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices

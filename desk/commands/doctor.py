@@ -25,7 +25,7 @@ def command(session: Session, call: bool) -> int:
     """Say what is configured, reachable and missing, and how to mend it. Changes nothing."""
     from agentos.workspace.doctor import examine
 
-    findings = [*examine(session.root, os.environ), *_remembered(session)]
+    findings = [*examine(session.root, os.environ), *_recipes(session), *_remembered(session)]
     rows = [[_MARKS[one.state], one.area, line(one.what)] for one in findings]
     for shown, one in zip(columns(rows), findings, strict=True):
         session.say(shown)
@@ -36,6 +36,15 @@ def command(session: Session, call: bool) -> int:
     session.give({"workspace": str(session.root), "ok": not broken, "findings": [asdict(one) for one in findings],
                   "calls": tried})  # fmt: skip
     return 1 if broken else 0
+
+
+def _recipes(session: Session) -> list[Finding]:
+    from agentos.workspace.doctor import Finding
+    from graphs.opening import load_agents
+    from graphs.recipes import load_shelf
+
+    broken = load_shelf(session.root / "recipes", load_agents()).broken
+    return [Finding("recipes", "wrong", error.message, error.hint) for error in broken.values()]
 
 
 def _remembered(session: Session) -> list[Finding]:

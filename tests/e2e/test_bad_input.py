@@ -136,6 +136,44 @@ async def test_another_client_can_be_named_instead_of_a_broken_file(shop: Shop) 
     assert (state.understanding or {})["slots"]["client"] == "beta-ltd"
 
 
+BROKEN_RECIPES = {
+    "no TOML": ('workflow = "short-note"\ntitle = "Note\n', ":2: is not valid TOML"),
+    "a misspelt key": ('workflow = "short-note"\ntitel = "Note"\n', ":2: titel is not a setting"),
+    "an unknown agent": (
+        'workflow = "short-note"\ntitle = "Note"\n\n[[steps]]\nid = "a"\nagent = "poet"\n',
+        ":6: steps[1].agent is 'poet', and there is no such agent",
+    ),
+    "an input it does not take": (
+        'workflow = "short-note"\ntitle = "Note"\n[[steps]]\nid = "a"\nagent = "researcher"\n'
+        'inputs = { topic = "$slots.topic", colour = "red" }\n',
+        ":6: steps[1].inputs can't work: step 'a': agent 'researcher' does not take ['colour']",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_RECIPES)
+async def test_a_broken_recipe_stops_only_what_wants_it(shop: Shop, case: str) -> None:
+    text, said = BROKEN_RECIPES[case]
+    path = shop.root / "recipes" / "note.toml"
+    path.write_text(text)
+    assert (await shop.run(INVOICE)).plan is not None
+    state = await shop.run("Knit a scarf")
+    assert "short-note" in asked(state).data["question"]["choices"]
+    state = await shop.answer(state, "short-note")
+    (card,) = state.open_cards()
+    assert card.title.startswith("A file has to be mended first: recipes/note.toml:")
+    assert f"recipes/note.toml{said}" in card.data["reasons"][0]["text"]
+
+
+async def test_a_broken_recipe_for_a_known_goal_is_not_passed_over(shop: Shop) -> None:
+    path = shop.root / "recipes" / "send-invoice.toml"
+    path.write_text("workflow = \n")
+    state = await shop.run(INVOICE)
+    assert asked(state).title == "A file has to be mended first: recipes/send-invoice.toml:1"
+    path.unlink()
+    assert (await shop.answer(state, "retry")).plan is not None
+
+
 async def test_a_broken_client_file_stops_only_that_client(shop: Shop) -> None:
     (shop.root / "clients" / "beta-ltd.toml").write_text('name = "Beta Ltd\n')
     state = await shop.run("Invoice Beta Ltd 100 EUR for a talk")

@@ -423,3 +423,10 @@ def test_doctor_lists_what_was_answered_and_the_line_that_settles_it(agentos: Ag
     assert 'iban = "DE89370400440532013000"' in said
     path.write_text(path.read_text().replace("[business]\n", '[business]\niban = "DE89370400440532013000"\n'))
     assert "from an answer" not in agentos("doctor").out
+
+
+def test_doctor_lists_a_recipe_that_can_t_be_used(agentos: Agentos, root: Path) -> None:
+    (root / "recipes" / "note.toml").write_text('workflow = "note"\ntitel = "Note"\n')
+    said = agentos("doctor")
+    assert said.code == 1
+    assert "recipes/note.toml:2: titel is not a setting" in said.out
