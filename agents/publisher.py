@@ -31,18 +31,26 @@ CONFIDENT = 0.7
 _WORDS = {
     "en": {
         "offline": "Composed offline from {count} of the author's own sources, without a language model.",
+        "offline_one": "Composed offline from one of the author's own sources, without a language model.",
         "offline_reason": "The text was composed offline from {count} of your own sources, without a language model.",
+        "offline_reason_one": "The text was composed offline from one of your own sources, without a language model.",
         "hit": "Rule {rule} is hit: “{sentence}”",
         "confidence": "Only {share} of what the text states is supported by its sources.",
         "no_sources": "The text names no source.",
+        "unread": "{note}; the text rests on {count} other sources.",
+        "unread_one": "{note}; the text rests on one other source.",
         "publish": "Publish “{title}”",
     },
     "de": {
         "offline": "Ohne Sprachmodell aus {count} eigenen Quellen der Autorin oder des Autors zusammengestellt.",
+        "offline_one": "Ohne Sprachmodell aus einer eigenen Quelle der Autorin oder des Autors zusammengestellt.",
         "offline_reason": "Der Text wurde ohne Sprachmodell aus {count} Ihrer eigenen Quellen zusammengestellt.",
+        "offline_reason_one": "Der Text wurde ohne Sprachmodell aus einer Ihrer eigenen Quellen zusammengestellt.",
         "hit": "Die Regel {rule} greift: „{sentence}“",
         "confidence": "Nur {share} der Aussagen sind durch die Quellen gedeckt.",
         "no_sources": "Der Text nennt keine Quelle.",
+        "unread": "{note}; der Text stützt sich auf {count} andere Quellen.",
+        "unread_one": "{note}; der Text stützt sich auf eine andere Quelle.",
         "publish": "„{title}“ veröffentlichen",
     },
 }
@@ -59,7 +67,8 @@ class Citation(BaseModel):
 
 
 class Request(BaseModel):
-    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's."""
+    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's, `unread` the
+    researcher's notes on pages that were named and could not be read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,6 +78,7 @@ class Request(BaseModel):
     citations: list[Citation] = []
     hits: list[dict[str, Any]] = []
     confidence: float | None = None
+    unread: list[str] = []
     offline: bool = False
     language: str = "en"
 
@@ -98,7 +108,7 @@ async def run(request: Request, kit: Kit) -> Result:
         "author": business.get("owner") or business.get("name") or "",
         "tags": [],
         "sources": sources,
-        "note": _words(request.language)["offline"].format(count=count) if request.offline else "",
+        "note": _counted(request.language, "offline", count) if request.offline else "",
         "date": "⟦date⟧",
     }
     proposal = Proposal(
@@ -110,7 +120,9 @@ async def run(request: Request, kit: Kit) -> Result:
         assigned={"date": "today"},
         fill=("/date",),
     )
-    return Result(proposals=[proposal], reasons=_reasons(request, count, kit.language), confidence=request.confidence)
+    return Result(
+        proposals=[proposal], reasons=_reasons(request, count, kit.language), confidence=_confidence(request, count)
+    )
 
 
 def _source(citation: Citation) -> dict[str, Any]:
@@ -126,11 +138,23 @@ def _reasons(request: Request, count: int, language: str) -> list[str]:
     reasons = [words["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
     if request.confidence is not None and request.confidence < CONFIDENT:
         reasons.append(words["confidence"].format(share=f"{int(request.confidence * 100)} %"))
+    reasons += [_counted(language, "unread", count, note=note) for note in request.unread]
     if not request.citations:
         reasons.append(words["no_sources"])
     if request.offline:
-        reasons.append(words["offline_reason"].format(count=count))
+        reasons.append(_counted(language, "offline_reason", count))
     return reasons
+
+
+def _confidence(request: Request, count: int) -> float | None:
+    """The checker's, less the share of the sources that were named and could not be read."""
+    if request.confidence is None or not request.unread:
+        return request.confidence
+    return round(request.confidence * count / (count + len(request.unread)), 3)
+
+
+def _counted(language: str, name: str, count: int, **more: str) -> str:
+    return _words(language)[f"{name}_one" if count == 1 else name].format(count=count, **more)
 
 
 def _words(language: str) -> dict[str, str]:

@@ -193,6 +193,7 @@ async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, 
         output=packed,
         labels=labels,
         confidence=float(confidence) if confidence is not None else None,
+        notes=[str(note) for note in output.get("notes") or ()],
     )
     key = f"step.completed/{run.task}/{step.id}/{state.round}"
     await run.record(run.event(fact, key=key, actor=f"agent:{step.agent}"))

@@ -176,7 +176,8 @@ class _Telling:
         if record.type == "step.completed":
             began = self._began.get(data["step"])  # absent for effects: that time is the operator's, not the step's
             took = None if began is None else (record.at - began).total_seconds()
-            return [line(data["step"]), _work(took, self._calls.pop(data["step"], []), data["confidence"])]
+            work = _work(took, self._calls.pop(data["step"], []), data["confidence"])
+            return [line(data["step"]), "; ".join([work, *map(line, data.get("notes") or ())])]
         if record.type == "step.failed":
             what = {"transient": "put off", "semantic": "sent back"}.get(data["kind"], "failed")
             return [line(data["step"]), cut(f"{what}: {'; '.join(data['reasons']) or data['code']}", self._width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -106,6 +107,18 @@ async def test_two_clients_of_one_name_are_told_apart_by_the_operator(shop: Shop
     state = await shop.answer(state, next(choice for choice in choices if "vienna" in choice))
     assert (state.understanding or {})["slots"]["client"] == "acme-vienna"
     assert shop.types("effect.started") == [] or "acme-vienna" in str(state.effects)
+
+
+async def test_a_page_that_can_t_be_read_is_said_on_the_card_and_in_the_step(shop: Shop) -> None:
+    page = "http://127.0.0.1:9/pumps"
+    state = await shop.run(f"Write a blog post about heat pumps for older houses, using {page}")
+    (card,) = state.open_cards()
+    (said,) = [reason["text"] for reason in card.data["reasons"] if page in reason["text"]]
+    assert re.search(r"could not be read: .*; the text rests on \d other sources", said)
+    (done,) = [r.data for r in shop.platform.log.read(types=("step.completed",)) if r.data["step"] == "research"]
+    assert done["confidence"] < 1
+    assert page in done["notes"][0]
+    assert card.data["body"]["confidence"] < 1
 
 
 # -- what lies about
