@@ -149,6 +149,7 @@ def _kit(platform: Platform, state: TaskState, step: str, manifest: Manifest) ->
         feedback=tuple(now.feedback),
         answers=dict(now.answers),
         confidential=understanding.get("sensitivity") == "confidential",
+        insists=state.tier_is_chosen,
     )
 
 

@@ -173,6 +173,7 @@ def _kit(run: TaskRun, step: Step, state: StepState, agent: AgentModule) -> Agen
         feedback=tuple(state.feedback),
         answers=dict(state.answers),
         confidential=understanding.get("sensitivity") == "confidential",
+        insists=run.state.tier_is_chosen,
     )
 
 

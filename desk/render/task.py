@@ -103,11 +103,12 @@ def waiting_lines(state: TaskState, zone: tzinfo, now: datetime) -> list[str]:
     if state.status != "parked":
         return [dim(f"Goes on with `agentos resume {short(state.id)}`, or by itself under `agentos up`.")]
     lines = []
-    for why in state.parked:
-        if why.get("until"):
-            until = datetime.fromisoformat(why["until"])
-            lines += [f"Waits until {moment(until, zone, now)} ({span(until - now)}): {line(why.get('why') or '')}"]
-            lines += [dim(f"It goes on by itself under `agentos up`, or then with `agentos resume {short(state.id)}`.")]
+    # Several steps may wait for the same hour, and for the same reason.
+    for hour, why in dict.fromkeys((one["until"], one.get("why") or "") for one in state.parked if one.get("until")):
+        until = datetime.fromisoformat(hour)
+        lines.append(f"Waits until {moment(until, zone, now)} ({span(until - now)}): {line(why)}")
+    if lines:
+        lines.append(dim(f"It goes on by itself under `agentos up`, or then with `agentos resume {short(state.id)}`."))
     return lines
 
 

@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from agentos.tasks.remembered import remembered
 from agentos.tasks.state import TaskState
 from agentos.workspace.init import init_workspace
-from tests.fakes.business import Shop, asked
+from tests.fakes.business import MORNING, Shop, asked
 
 STORY = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 ANSWERS = {
@@ -89,3 +90,9 @@ async def test_a_wrong_answer_is_asked_again_with_the_reason(shop: Shop) -> None
     assert (await shop.answer(state, ANSWERS["business.vat_id"])).open_cards()[0].data["question"]["slot"] == (
         "business.iban"
     )
+
+
+async def test_without_a_model_nothing_waits_for_the_night(shop: Shop) -> None:
+    state = await shop.run("Write a blog post about heat pumps for older houses", by=MORNING + timedelta(days=5))
+    assert [card.kind for card in state.open_cards()] == ["effects"]
+    assert (state.estimate or {})["lane"] == "now"
