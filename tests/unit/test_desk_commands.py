@@ -369,6 +369,25 @@ def test_init_makes_a_workspace_that_works(agentos: Agentos, tmp_path: Path, mon
     assert "not empty" in agentos("init", str(full)).err
 
 
+def test_a_model_that_failed_its_trial_is_not_configured(
+    agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentos.workspace.load import load_configuration
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-seen")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr("agentos.workspace.probe.PORTS", ())
+    said = agentos("init", str(tmp_path / "new"))
+    assert "commented out" in said.out
+    assert "offline writer" in said.out
+    models = load_configuration(tmp_path / "new").models
+    assert (models.small, models.large, models.local) == ((), (), ())
+    written = (tmp_path / "new" / "agentos.toml").read_text()
+    assert "# A real call failed: " in written
+    assert '# [[models.small]]\n# model = "gpt-5-mini"\n# api_key_env = "OPENAI_API_KEY"' in written
+    assert "sk-not-to-be-seen" not in said.out + written
+
+
 def test_on_a_terminal_init_asks_what_an_invoice_needs(
     agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
