@@ -1,8 +1,8 @@
 """Fills `.venv`: `python3 tools/venv.py runtime` or `dev`. Standard library only, since nothing is installed yet.
 
 uv does it in seconds, removes what the locks don't name, and is itself pinned in requirements-uv.lock; where it has no
-wheel or can't reach the mirror, pip installs the same and removes nothing. Both check every hash. pip's variables count for
-uv too, so that a machine is configured once.
+wheel or can't reach the mirror, pip installs the same and removes nothing. Both check every hash. pip's variables count
+for uv too, so that a machine is configured once.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_the_development_lock_pins_what_the_runtime_lock_pins() -> None:
 def test_what_no_lock_names_does_not_stay(venv: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(venv, "VENV", tmp_path)
     assert venv.synced("runtime") == [
-        "--require-hashes", "requirements.lock", "requirements-build.lock", "requirements-uv.lock",
+        "--require-hashes", "requirements-build.lock", "requirements.lock", "requirements-uv.lock",
     ]  # fmt: skip
     (tmp_path / ".dev").touch()
     assert {"requirements-dev.lock", "requirements-weights.lock"} <= set(venv.synced("runtime"))
