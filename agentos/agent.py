@@ -27,6 +27,7 @@ class Manifest(BaseModel):
     version: str
     outcome: str = Field(description="the business outcome, one sentence")
     tier: Tier = "none"
+    calls: int = Field(default=1, description="model calls of one round, for the estimate")
     placement: Literal["edge", "cloud", "any"] = "any"
     capabilities: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ manifest = Manifest(
     version="1",
     outcome="A readable first text that says only what the sources say.",
     tier="large",
+    calls=2,
     failure_modes=(
         "the sources hold no usable sentence: asks for better ones",
         "the text cites sources that don't exist: sent back to itself by the coordinator",
@@ -77,7 +78,8 @@ class Draft(BaseModel):
 
 
 async def run(request: Request, kit: Kit) -> Result:
-    """Without a model the offline writer composes; with one, the small model drafts and the large one edits.
+    """Without a model the offline writer composes; with one, the small model drafts and the large one edits (the large
+    one does both where the kit insists on it).
 
     Confidence is the share of paragraphs and points with a citation: 1.0 offline, where every sentence has one.
     """

@@ -6,6 +6,7 @@ It computes and asks; it decides nothing about tax beyond what the client's file
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -15,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agentos.agent import Kit, Manifest, Question
 from agentos.effects.invoice import Document, Draft, Line, build, parties, render_pdf, unusable, vat_of
-from agentos.effects.invoice.identity import answered, lacking
+from agentos.effects.invoice.identity import answered, known_before, lacking
 from agentos.effects.port import Proposal
 from agentos.errors import Missing, Permanent
+from agentos.ids import short
 from agentos.money import digits
 from agentos.workspace.model import Business, Client
 
@@ -25,7 +27,7 @@ manifest = Manifest(
     role="finance",
     version="1",
     outcome="The client holds a correct invoice, and the books say so.",
-    capabilities=("business.get", "clients.get"),
+    capabilities=("business.get", "business.answers", "clients.get"),
     effects=("invoice.issue", "ledger.book", "mail.send"),
     failure_modes=(
         "Something the law wants on an invoice is not in the workspace: it asks, naming file and key.",
@@ -48,6 +50,7 @@ _MAIL = {
         "title": "Invoice {client}: {gross}",
         "book": "Book the invoice to {client}: {gross}",
         "mail": "Mail the invoice to {to}",
+        "remembered": "Answered before, not in your files: {slots} (task {task}). `agentos doctor` says what to add.",
     },
     "de": {
         "subject": "Rechnung ⟦number⟧ von {business}",
@@ -60,8 +63,13 @@ _MAIL = {
         "title": "Rechnung an {client}: {gross}",
         "book": "Rechnung an {client} buchen: {gross}",
         "mail": "Rechnung an {to} senden",
+        "remembered": "Früher beantwortet und nicht in Ihren Dateien: {slots} (Aufgabe {task}). "
+        "`agentos doctor` sagt, was einzutragen ist.",
     },
 }
+
+
+_BRACKETS = re.compile(r'[<>"]')
 
 
 class Asked(BaseModel):
@@ -104,23 +112,28 @@ async def run(request: Request, kit: Kit) -> Result:
     """Raises Question for what is missing, Permanent for what can't be invoiced."""
     business = Business.model_validate(await kit.use("business.get"))
     client = Client.model_validate(await kit.use("clients.get", id=request.client))
-    business, client = answered(business, client, kit.answers)
+    before = await kit.use("business.answers", client=client.id)
+    business, client, used = known_before(business, client, {slot: one["answer"] for slot, one in before.items()})
+    business, client, refused = answered(business, client, kit.answers)
     _check_amount(request.amount)
-    if gap := lacking(business, client):
-        raise _question(gap)
     try:
+        if gap := lacking(business, client):
+            raise gap
         draft = _draft(request, business, client, kit)
+    except Missing as gap:
+        raise Question(gap.what, f"{refused.get(gap.what, '')} {gap}".strip()) from gap
     except ValidationError as error:
         raise unusable(error) from error
     document = build(draft)
     # Typeset once for nothing, so that what can't be printed is known before anybody is asked to approve it.
     await asyncio.to_thread(render_pdf, document)
-    reasons = _doubts(request, client)
+    doubts = _doubts(request, client)
     titles = _words(request.language or business.language)
+    remembered = _remembered({slot: before[slot] for slot in used if slot not in kit.answers}, titles)
     return Result(
         proposals=[_issue(document, titles), _book(document, titles), _mail(document, business, titles)],
-        reasons=reasons,
-        confidence=0.8 if reasons else 1.0,
+        reasons=[*doubts, *remembered],
+        confidence=0.8 if doubts else 1.0,
     )
 
 
@@ -140,16 +153,14 @@ def _check_amount(asked: Asked) -> None:
 
 
 def _draft(request: Request, business: Business, client: Client, kit: Kit) -> Draft:
-    """The draft as of today, under a number that only stands in: both are assigned when the invoice is issued."""
+    """The draft as of today, under a number that only stands in: both are assigned when the invoice is issued. Raises
+    Missing."""
     language = client.language or business.language
     sides = parties(business, client)
     if sides is None:
         raise Permanent("The invoice lacks an address or an account.", code="invoice.identity")
     seller, buyer, account = sides
-    try:
-        vat = vat_of(business, client, language)
-    except Missing as gap:
-        raise _question(gap) from gap
+    vat = vat_of(business, client, language)
     words = _words(language)
     fallback = words["post"].format(topic=request.topic) if request.topic else words["work"]
     line = Line(description=request.description or fallback, unit_price=request.amount.amount)
@@ -196,6 +207,14 @@ def _doubts(request: Request, client: Client) -> list[str]:
     if request.due and client.schedule:
         doubts.append(f"The due date sets aside the payment schedule agreed with {client.id}.")
     return doubts
+
+
+def _remembered(used: dict[str, dict[str, str]], words: dict[str, str]) -> list[str]:
+    """Where what is not in the files comes from: a sentence for each task in which it was answered."""
+    tasks: dict[str, list[str]] = {}
+    for slot, one in used.items():
+        tasks.setdefault(f"{short(one['task'])}, {one['at'][:10]}", []).append(slot)
+    return [words["remembered"].format(slots=", ".join(slots), task=task) for task, slots in tasks.items()]
 
 
 def _issue(document: Document, titles: dict[str, str]) -> Proposal:
@@ -246,6 +265,7 @@ def _mail(document: Document, business: Business, titles: dict[str, str]) -> Pro
     body = words["body"].format(what=_literal(draft.lines[0].description))
     closing = [_literal(text) for text in dict.fromkeys((business.owner, business.name, business.website)) if text]
     payload: dict[str, Any] = {
+        "sender": f'"{_BRACKETS.sub("", business.name)}" <{business.email}>',
         "to": to,
         "cc": [],
         "subject": words["subject"].format(business=_literal(business.name)),
@@ -275,7 +295,3 @@ def _literal(text: str) -> str:
 
 def _words(language: str) -> dict[str, str]:
     return _MAIL["de" if language.lower().startswith("de") else "en"]
-
-
-def _question(gap: Missing) -> Question:
-    return Question(gap.what, f"{gap} {gap.hint}".strip())

@@ -30,14 +30,19 @@ CONFIDENT = 0.7
 
 _NOTE = {
     "en": "Composed offline from {count} of the author's own sources, without a language model.",
+    "en_one": "Composed offline from one of the author's own sources, without a language model.",
     "de": "Ohne Sprachmodell aus {count} eigenen Quellen der Autorin oder des Autors zusammengestellt.",
+    "de_one": "Ohne Sprachmodell aus einer eigenen Quelle der Autorin oder des Autors zusammengestellt.",
 }
 """Stands on the page, in its language. What stands on the card is in the card's: one language a frame."""
 _CARD = {
     "offline": "The text was composed offline from {count} of your own sources, without a language model.",
+    "offline_one": "The text was composed offline from one of your own sources, without a language model.",
     "hit": "Rule {rule} is hit: “{sentence}”",
     "confidence": "Only {share} of what the text states is supported by its sources.",
     "no_sources": "The text names no source.",
+    "unread": "{note}; the text rests on {count} other sources.",
+    "unread_one": "{note}; the text rests on one other source.",
     "publish": "Publish “{title}”",
 }
 
@@ -53,7 +58,8 @@ class Citation(BaseModel):
 
 
 class Request(BaseModel):
-    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's."""
+    """`confidence` is the fact-checker's share of supported statements (0 to 1), `hits` the editor's, `unread` the
+    researcher's notes on pages that were named and could not be read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +69,7 @@ class Request(BaseModel):
     citations: list[Citation] = []
     hits: list[dict[str, Any]] = []
     confidence: float | None = None
+    unread: list[str] = []
     offline: bool = False
     language: str = "en"
 
@@ -92,7 +99,7 @@ async def run(request: Request, kit: Kit) -> Result:
         "author": business.get("owner") or business.get("name") or "",
         "tags": [],
         "sources": sources,
-        "note": _note(request.language).format(count=count) if request.offline else "",
+        "note": _counted(_NOTE, _known(request.language), count) if request.offline else "",
         "date": "⟦date⟧",
     }
     proposal = Proposal(
@@ -104,7 +111,7 @@ async def run(request: Request, kit: Kit) -> Result:
         assigned={"date": "today"},
         fill=("/date",),
     )
-    return Result(proposals=[proposal], reasons=_reasons(request, count), confidence=request.confidence)
+    return Result(proposals=[proposal], reasons=_reasons(request, count), confidence=_confidence(request, count))
 
 
 def _source(citation: Citation) -> dict[str, Any]:
@@ -119,12 +126,25 @@ def _reasons(request: Request, count: int) -> list[str]:
     reasons = [_CARD["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
     if request.confidence is not None and request.confidence < CONFIDENT:
         reasons.append(_CARD["confidence"].format(share=f"{int(request.confidence * 100)} %"))
+    reasons += [_counted(_CARD, "unread", count, note=note) for note in request.unread]
     if not request.citations:
         reasons.append(_CARD["no_sources"])
     if request.offline:
-        reasons.append(_CARD["offline"].format(count=count))
+        reasons.append(_counted(_CARD, "offline", count))
     return reasons
 
 
-def _note(language: str) -> str:
-    return _NOTE.get(language[:2].lower(), _NOTE["en"])
+def _confidence(request: Request, count: int) -> float | None:
+    """The checker's, less the share of the sources that were named and could not be read."""
+    if request.confidence is None or not request.unread:
+        return request.confidence
+    return round(request.confidence * count / (count + len(request.unread)), 3)
+
+
+def _counted(words: dict[str, str], name: str, count: int, **more: str) -> str:
+    return words[f"{name}_one" if count == 1 else name].format(count=count, **more)
+
+
+def _known(language: str) -> str:
+    code = language[:2].lower()
+    return code if code in _NOTE else "en"

@@ -19,7 +19,7 @@ manifest = Manifest(
     capabilities=("knowledge.search", "web.read"),
     failure_modes=(
         "nothing on the topic: asks for a page or a file",
-        "a page can't be read: goes on without it and says so in the notes",
+        "a page can't be read: goes on without it, says so in the notes, and is less sure",
     ),
     unwound="Nothing to unwind: it only reads.",
     kpi="share of drafts that needed no further source",
@@ -27,6 +27,10 @@ manifest = Manifest(
 
 _FOUND = 24
 _ROUNDS = 3
+_UNREAD = {
+    "en": "{url} could not be read: {why}",
+    "de": "{url} konnte nicht gelesen werden: {why}",
+}
 _URL = re.compile(r"https?://[^\s<>\"')\]]+")
 
 
@@ -51,20 +55,21 @@ class Result(BaseModel):
 async def run(request: Request, kit: Kit) -> Result:
     """Asks up to three times (slots "sources", "sources_2", "sources_3") while there is nothing to work from.
 
-    Confidence is the share of the topic's words that the passages hold, 0 to 1. Raises Permanent after the last round.
+    Confidence is the share of the topic's words that the passages hold, times that of the sources that could be read, 0
+    to 1. Raises Permanent after the last round.
     """
     notes: list[str] = []
     passages = await _search(request, kit) + await _pages(request.urls, kit, notes)
     for round_ in range(1, _ROUNDS + 1):
         if passages:
-            return Result(passages=passages, notes=notes, confidence=_coverage(request, passages))
+            return Result(passages=passages, notes=notes, confidence=_confidence(request, passages, notes))
         slot = "sources" if round_ == 1 else f"sources_{round_}"
         if slot not in kit.answers:
             raise Question(slot, _asking(request.topic, notes))
         answer = kit.answers[slot]
         passages = await _search(request, kit) + await _pages(_URL.findall(answer), kit, notes)
     if passages:
-        return Result(passages=passages, notes=notes, confidence=_coverage(request, passages))
+        return Result(passages=passages, notes=notes, confidence=_confidence(request, passages, notes))
     raise Permanent(
         f"There is still nothing on “{request.topic}” to write from.",
         code="research.no_sources",
@@ -83,18 +88,27 @@ async def _pages(urls: list[str], kit: Kit, notes: list[str]) -> list[Passage]:
     for url in dict.fromkeys(url.rstrip(".,;") for url in urls):
         page: dict[str, Any] = await kit.use("web.read", url=url)
         if page.get("error"):
-            notes.append(f"{url} was not read: {page['error']}")
+            notes.append(_unread(url, str(page["error"]).removeprefix(url), kit.language))
             continue
         pieces = chunk(page["url"], page["text"], title=page["title"], origin="web", blob=page.get("blob"))
         if not pieces:
-            notes.append(f"{url} was not used: it holds no text.")
+            notes.append(_unread(url, "it holds no text", kit.language))
         passages += [piece.model_copy(update={"score": 1.0}) for piece in pieces]
     return passages
 
 
+def _unread(url: str, why: str, language: str) -> str:
+    return _UNREAD["de" if language.startswith("de") else "en"].format(url=url, why=why.strip(" ."))
+
+
 def _asking(topic: str, notes: list[str]) -> str:
     asked = f"There is nothing in knowledge/ on “{topic}”. Name a page to read, or add a file to knowledge/ and say so."
-    return " ".join([asked, *notes])
+    return " ".join([asked, *(f"{note}." for note in notes)])
+
+
+def _confidence(request: Request, passages: list[Passage], notes: list[str]) -> float:
+    read = len({passage.source for passage in passages})
+    return round(_coverage(request, passages) * read / (read + len(notes)), 3)
 
 
 def _coverage(request: Request, passages: list[Passage]) -> float:

@@ -67,6 +67,12 @@ class Session:
             self._store = self._platform.store
         return self._platform
 
+    def reopen(self) -> None:
+        """Read the workspace's files anew where they are used next: a person may have mended one meanwhile."""
+        if self._platform is not None:
+            self._platform.store.close()
+            self._platform = self._store = None
+
     @property
     def zone(self) -> tzinfo:
         """The business's time zone; UTC where agentos.toml names none that can be read."""

@@ -16,11 +16,12 @@ def checker(root: Path) -> Callable[[str], str | None]:
     """
 
     def check(text: str) -> str | None:
+        from agentos.intents.broken import known_clients
         from agentos.intents.rules import understand
         from agentos.workspace.load import load_workspace
 
         workspace = load_workspace(root)
-        business, clients = workspace.configuration.business, workspace.clients
+        business, clients = workspace.configuration.business, known_clients(workspace)
         found = understand(text, business=business, clients=clients, now=SystemClock().now())
         client = found.slots.get("client")
         return str(client) if client is not None else None

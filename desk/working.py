@@ -97,6 +97,7 @@ def _ask_here(session: Session, state: TaskState) -> bool:
     for card in state.open_cards():
         show_card(session, state, card, commands=False)
         if ask(session, state, card) is not None:
+            session.reopen()
             return True
     return False
 

@@ -88,7 +88,7 @@ def build_systems(workspace: Workspace, clock: Clock) -> dict[str, System]:
     return {
         "site": SiteSystem(workspace.site, settings=settings.site, author=author, language=business.language),
         "invoice": InvoiceSystem(workspace.root),
-        "ledger": LedgerSystem(workspace.root, currency=business.currency, title=business.name),
+        "ledger": LedgerSystem(workspace.root, currency=business.currency, title=business.name or "Books"),
         "mail": MailSystem(workspace.root, settings=settings.mail, sender_name=author, clock=clock),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -13,14 +13,14 @@ from agentos.agent import Question
 from agentos.errors import AgentOSError, WorkspaceError
 from agentos.events.types import TaskPlanned
 from agentos.intents.model import Understanding
-from agentos.models.request import ModelRequest
+from agentos.models.request import ModelRequest, ModelTier
 from agentos.policy.hours import night
 from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.steps import run_step, tier_of
 from graphs.intake import HIDDEN, common_subject, intake, intent_subject, intent_text
-from graphs.recipes import Recipe, check_inputs, load_recipes, to_plan
+from graphs.recipes import check_inputs, load_shelf, to_plan
 
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
@@ -32,12 +32,17 @@ TYPICAL_PROMPT, TYPICAL_ANSWER = 6000, 1500
 
 async def make_plan(run: TaskRun) -> bool:
     """Record the plan. False when a question or a wait stands before it; raises Question for the operator."""
-    recipes = load_recipes(run.platform.workspace.recipes)
-    found = await intake(run, recipes)
+    shelf = load_shelf(run.platform.workspace.recipes, run.platform.agents)
+    recipes = shelf.recipes
+    found = await intake(run, recipes, shelf.workflows)
     name = "undo" if run.state.trigger == "undo" else found.workflow
+    if name in shelf.broken and name not in HIDDEN:
+        raise shelf.broken[name]
     recipe = recipes.get(name or "")
     plan = (
-        to_plan(recipe, found.slots, run.platform.agents) if recipe is not None else await _planned(run, found, recipes)
+        to_plan(recipe, found.slots, run.platform.agents)
+        if recipe is not None
+        else await _planned(run, found, shelf.workflows)
     )
     if plan is None:
         return False
@@ -70,7 +75,7 @@ def _planned_client(run: TaskRun, plan: Plan) -> str | None:
 # -- goals without a recipe
 
 
-async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe]) -> Plan | None:
+async def _planned(run: TaskRun, found: Understanding, workflows: set[str]) -> Plan | None:
     """Ask the planner, validate, and send back what does not hold, a few times; then it is the operator's.
 
     The step's own bound is never reached in one go: what is asked then is a question, not a card about a failure.
@@ -80,10 +85,10 @@ async def _planned(run: TaskRun, found: Understanding, recipes: dict[str, Recipe
         at_most=3 * MOST_ROUNDS,
         inputs={
             "goal": found.goal, "language": found.language, "slots": found.slots, "agents": catalogue(run),
-            "workflows": sorted(set(recipes) - set(HIDDEN)),
+            "workflows": sorted(workflows - set(HIDDEN)),
         },
     )  # fmt: skip
-    choices = tuple(sorted(set(recipes) - set(HIDDEN)))
+    choices = tuple(sorted(workflows - set(HIDDEN)))
     if tier_of(run, step, run.platform.agents["planner"].manifest) == "offline":
         raise Question(
             "workflow", "I have no recipe for this, and no model to plan it with. Which of these is it?", choices
@@ -151,10 +156,11 @@ def estimate(run: TaskRun, plan: Plan, found: Understanding) -> dict[str, Any]:
     """How the task will be run, and what that takes: tier, parallelism, lane; cost, minutes, interruptions.
 
     A tight deadline pays for speed (large tier, all branches at once); a loose one, or a small budget, saves (small
-    tier, one after the other, the overnight lane). Minutes come from what the same workflow took before; None
-    before the first.
+    tier, one after the other, the overnight lane where models work). Minutes come from what the same workflow took
+    before; None before the first.
     """
     tight, loose = _tight(run, found), _loose(run, found)
+    models = any(_tier(run, step, None) in get_args(ModelTier) for step in plan.steps)
     tier = "large" if tight else "small" if loose else None
     cost = _cost(run, plan, tier)
     budget = run.state.budget
@@ -164,7 +170,7 @@ def estimate(run: TaskRun, plan: Plan, found: Understanding) -> dict[str, Any]:
     return {
         "tier": tier,
         "parallel": 8 if tight else 1 if loose else 4,
-        "lane": "overnight" if loose else "now",
+        "lane": "overnight" if loose and models else "now",
         "cost": cost,
         "minutes": _minutes(run, plan),
         "interruptions": sum(step.kind == "effects" for step in plan.steps),
@@ -193,29 +199,30 @@ def lane_opens(run: TaskRun) -> datetime | None:
     return None if start is None or (run.state.by is not None and run.state.by <= start) else start
 
 
+def _tier(run: TaskRun, step: Step, tier: str | None) -> str:
+    """The tier this step will use; "none" and "offline" use no model."""
+    agent = run.platform.agents.get(step.agent)
+    if agent is None or agent.manifest.tier in ("none", "offline"):
+        return "none"
+    return tier_of(run, step.model_copy(update={"tier": step.tier or tier}), agent.manifest)
+
+
 def _cost(run: TaskRun, plan: Plan, tier: str | None) -> dict[str, str] | None:
-    """The most that one middling call for each model step costs. Offline and local work cost 0; None: no price is
-    known."""
+    """What understanding and planning have cost, and middling calls for each model step. Offline and local work cost 0;
+    None: no price is known."""
     total, currency = Decimal(0), "USD"
     for step in plan.steps:
-        agent = run.platform.agents.get(step.agent)
-        if agent is None or agent.manifest.tier in ("none", "offline"):
+        chosen = next((t for t in get_args(ModelTier) if t == _tier(run, step, tier)), None)
+        if chosen is None:
             continue
-        chosen = tier_of(run, step.model_copy(update={"tier": step.tier or tier}), agent.manifest)
-        if chosen not in ("small", "large", "local"):
-            continue
-        request = ModelRequest(
-            tier=chosen,
-            system="",
-            prompt="x" * TYPICAL_PROMPT,
-            max_tokens=TYPICAL_ANSWER,
-        )
+        request = ModelRequest(tier=chosen, system="", prompt="x" * TYPICAL_PROMPT, max_tokens=TYPICAL_ANSWER)
         try:
             cost = run.platform.models.estimate(request).cost
         except AgentOSError:
             return None
-        total, currency = total + cost.amount, cost.currency
-    return {"amount": str(total), "currency": currency}
+        total += cost.amount * run.platform.agents[step.agent].manifest.calls
+        currency = cost.currency
+    return {"amount": str(total + run.state.spent.get(currency, Decimal(0))), "currency": currency}
 
 
 def _minutes(run: TaskRun, plan: Plan) -> float | None:

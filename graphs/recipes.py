@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agentos.errors import WorkspaceError
 from agentos.platform import AgentModule
 from agentos.tasks.plan import Plan, Step, references
+from agentos.workspace.lines import Key
+from agentos.workspace.read import decode, parse, read_bytes, relative, validate, wrong
 
 
 class Recipe(BaseModel):
@@ -28,36 +31,75 @@ class Recipe(BaseModel):
     steps: tuple[Step, ...]
 
 
-def load_recipes(own: Path | None) -> dict[str, Recipe]:
-    """workflow -> recipe. A file of the operator's that can't be used stops with its name and what was expected."""
-    found: dict[str, Recipe] = {}
+@dataclass(frozen=True)
+class Shelf:
+    """`broken` is by the workflow that a file seems to be for: what is wrong with it, raised when that is wanted."""
+
+    recipes: dict[str, Recipe]
+    broken: dict[str, WorkspaceError]
+
+    @property
+    def workflows(self) -> set[str]:
+        return {*self.recipes, *self.broken}
+
+
+def load_shelf(own: Path | None, agents: Mapping[str, AgentModule] | None = None) -> Shelf:
+    """The built-in recipes and those of `own`, the workspace's `recipes/`. A file that can't be used stops nothing
+    else; with `agents` it must also be a plan that they can carry out."""
+    recipes: dict[str, Recipe] = {}
+    broken: dict[str, WorkspaceError] = {}
     for entry in sorted(files("graphs").joinpath("recipes").iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".toml"):
-            recipe = _parse(entry.read_text(encoding="utf-8"), entry.name)
-            found[recipe.workflow] = recipe
-    for path in sorted(own.glob("*.toml")) if own is not None and own.is_dir() else []:
+            text = entry.read_text(encoding="utf-8")
+            recipe = validate(Recipe, parse(text, entry.name), text, entry.name)
+            recipes[recipe.workflow] = recipe
+    for path in sorted(own.glob("*.toml")) if own is not None else []:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise WorkspaceError(
-                f"can't be read: {error}", where=f"recipes/{path.name}", hint="Save it as UTF-8."
-            ) from None
-        recipe = _parse(text, f"recipes/{path.name}")
-        found[recipe.workflow] = recipe
-    return found
+            recipe = _read(path, agents)
+            recipes[recipe.workflow] = recipe
+        except WorkspaceError as error:
+            broken[_seemingly_for(path)] = error
+    return Shelf(recipes, broken)
 
 
-def _parse(text: str, where: str) -> Recipe:
+def load_recipes(own: Path | None) -> dict[str, Recipe]:
+    """workflow -> recipe, without what can't be used."""
+    return load_shelf(own).recipes
+
+
+def _read(path: Path, agents: Mapping[str, AgentModule] | None) -> Recipe:
+    """A file of the operator's. Raises WorkspaceError with the line and what was expected."""
+    root = path.parent.parent
+    where = relative(root, path)
+    text = decode(read_bytes(root, path), where)
+    recipe = validate(Recipe, parse(text, where), text, where)
+    for key, message, hint in _faults(recipe, agents):
+        raise wrong(text, where, key, message, hint)
+    return recipe
+
+
+def _faults(recipe: Recipe, agents: Mapping[str, AgentModule] | None) -> Iterator[tuple[Key, str, str]]:
+    """(key, what is wrong, what was expected), as `agentos.workspace.checks` gives them."""
+    for index, step in enumerate(recipe.steps):
+        if agents is not None and step.kind == "agent" and step.agent not in agents:
+            yield ("steps", index, "agent"), f"is {step.agent!r}, and there is no such agent.", _known(agents)
     try:
-        return Recipe.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(str(error), where=where, hint="Mend the file; `agentos doctor` checks it.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise WorkspaceError(
-            f"{place}: {first['msg']}", where=where, hint="See recipes/README.md for what a recipe holds."
-        ) from None
+        plan = _plan(recipe, {}, recipe.steps)
+    except (WorkspaceError, ValidationError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.message
+        yield ("steps",) if isinstance(error, ValidationError) else ("title",), f"can't work: {said}.", ""
+        return
+    for index, message, hint in _input_faults(plan, agents or {}):
+        yield ("steps", index, "inputs"), f"can't work: {message}.", hint
+
+
+def _seemingly_for(path: Path) -> str:
+    """The workflow that a broken file names, as far as that can be read; else the file's own name."""
+    try:
+        found = re.search(r"""^\s*workflow\s*=\s*["']([^"'\n]+)""", path.read_text("utf-8", "replace"), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else path.stem
 
 
 def to_plan(recipe: Recipe, slots: Mapping[str, Any], agents: Mapping[str, AgentModule]) -> Plan:
@@ -71,36 +113,38 @@ def to_plan(recipe: Recipe, slots: Mapping[str, Any], agents: Mapping[str, Agent
             step = step.model_copy(update={"agent_version": agents[step.agent].manifest.version})
         steps.append(step)
     try:
-        plan = Plan(workflow=recipe.workflow, title=_title(recipe, slots), steps=tuple(steps), merge=dict(recipe.merge))
+        plan = _plan(recipe, slots, tuple(steps))
     except ValidationError as error:
         raise WorkspaceError(error.errors()[0]["msg"], where=recipe.workflow) from None
     check_inputs(plan, agents)
     return plan
 
 
+def _plan(recipe: Recipe, slots: Mapping[str, Any], steps: tuple[Step, ...]) -> Plan:
+    return Plan(workflow=recipe.workflow, title=_title(recipe, slots), steps=steps, merge=dict(recipe.merge))
+
+
 def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
     """Every reference leads to a slot or to a step that stands before, every input is one the agent takes, and none it
     requires is absent."""
-    for step in plan.steps:
+    for _, message, hint in _input_faults(plan, agents):
+        raise WorkspaceError(message, where=f"recipe {plan.workflow}", hint=hint)
+
+
+def _input_faults(plan: Plan, agents: Mapping[str, AgentModule]) -> Iterator[tuple[int, str, str]]:
+    """(index of the step, what is wrong, what was expected). What an unknown agent takes is not known."""
+    for index, step in enumerate(plan.steps):
         names = references(dict(step.inputs)) - {"slots", "intent", "language"}
         if strange := names - set(step.needs):
-            raise WorkspaceError(
-                f"step {step.id!r} refers to {sorted(strange)} without needing it",
-                where=plan.workflow,
-                hint="Add it to needs.",
-            )
-        if step.kind == "agent":
+            yield index, f"step {step.id!r} refers to {sorted(strange)} without needing it", "Add it to needs."
+        if step.kind == "agent" and step.agent in agents:
             fields = agents[step.agent].Request.model_fields
             if unknown := set(step.inputs) - set(fields):
-                raise WorkspaceError(
-                    f"step {step.id!r}: agent {step.agent!r} does not take {sorted(unknown)}.",
-                    where=f"recipe {plan.workflow}", hint=f"It takes {sorted(fields)}.",
-                )  # fmt: skip
+                said = f"step {step.id!r}: agent {step.agent!r} does not take {sorted(unknown)}"
+                yield index, said, f"It takes {sorted(fields)}."
             needed = {name for name, field in fields.items() if field.is_required()}
             if absent := needed - set(step.inputs):
-                raise WorkspaceError(
-                    f"step {step.id!r}: agent {step.agent!r} needs {sorted(absent)}", where=plan.workflow
-                )
+                yield index, f"step {step.id!r}: agent {step.agent!r} needs {sorted(absent)}", "Add it to inputs."
 
 
 def _title(recipe: Recipe, slots: Mapping[str, Any]) -> str:

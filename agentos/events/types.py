@@ -134,6 +134,8 @@ class StepCompleted(Fact):
     """The agent's result, or {"$blob": digest} where it is large."""
     confidence: float | None = None
     labels: Json = {}
+    notes: list[str] = []
+    """What the agent could not do, for the operator to see: a page that can't be read."""
 
 
 class StepFailed(Fact):

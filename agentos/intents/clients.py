@@ -29,6 +29,8 @@ _GENERIC = word_set(
     """
 )
 _FULL, _NAME, _TYPO, _HEAD = 4, 3, 2, 1
+_LONGEST_WORD = 100
+"""Characters that are looked at before a name; all of a long text would be read again for each name in it."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _is_part_of_another_name(
 ) -> bool:
     """ "Acme Foods" and "Old Acme" are not "Acme Studio": one word of a name counts only where no other name stands
     beside it. In lower case that can't be seen, so there a mere first word needs a known word after it."""
-    previous = re.search(r"([^\W_][\w'’&-]*) $", text[:start])
+    previous = re.search(r"([^\W_][\w'’&-]*) $", text[max(0, start - _LONGEST_WORD) : start])
     if previous and previous[1][0].isupper() and not _ordinary(previous[1]):
         return True
     if not following or text[end : following[0][0]] != " ":
@@ -155,8 +157,10 @@ def _rank(mention: ClientMention) -> tuple[int, int, int, int]:
 
 def _strongest(found: list[ClientMention]) -> tuple[ClientMention, ...]:
     kept: list[ClientMention] = []
+    taken = bytearray(max((one.end for one in found), default=0))
     for one in sorted(found, key=_rank):
-        if not any(one.start < other.end and other.start < one.end for other in kept):
+        if not any(taken[one.start : one.end]):
+            taken[one.start : one.end] = b"\x01" * (one.end - one.start)
             kept.append(one)
     return tuple(sorted(kept, key=lambda m: m.start))
 

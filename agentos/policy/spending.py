@@ -32,6 +32,8 @@ class _Limit:
     budget: Budget
     spent: Spend
     until: datetime | None
+    given: Money | None = None
+    """The cost limit as the operator gave it, in her currency."""
 
 
 def over_budget(action: ModelAction, context: Context, policy: Policy) -> Decision | None:
@@ -89,7 +91,7 @@ def _limits(context: Context, policy: Policy) -> tuple[_Limit, _Limit, _Limit]:
     return (
         _Limit("month", "this month's", budgets.month, context.month, next_month(now, zone)),
         _Limit("day", "today's", budgets.day, context.day, next_day(now, zone)),
-        _Limit("task", "the task's", task, context.task, None),
+        _Limit("task", "the task's", task, context.task, None, context.task_budget),
     )
 
 
@@ -111,10 +113,10 @@ def _exceeds(limit: _Limit, cost: Decimal, tokens: int, spent: Decimal, used: in
 
 
 def _used_up(limit: _Limit, policy: Policy, more: int = 0) -> Reason:
-    what = f"The next model call may go beyond {limit.label} budget of {_say(limit.budget, policy)}."
+    what = f"The next model call may go beyond {limit.label} budget of {_say(limit, policy)}."
     hint = f"[budgets.{limit.name}] in policy.toml holds the limit."
     if more:
-        hint = f"Approving lets it spend {'as much' if more == 1 else f'{more} times as much'} again."
+        hint = f"Approving lets it use up to {_say(limit, policy, more + 1)} in all."
     return Reason(f"budget.{limit.name}", f"{what} {hint}", about=str(more) if more else "")
 
 
@@ -126,10 +128,18 @@ def _too_large(limit: _Limit) -> Refuse:
     )
 
 
-def _say(budget: Budget, policy: Policy) -> str:
-    cost = None if budget.cost is None else str(Money(amount=budget.cost, currency=policy.currency))
-    tokens = None if budget.tokens is None else f"{budget.tokens:,} tokens"
+def _say(limit: _Limit, policy: Policy, times: int = 1) -> str:
+    """So many budgets of this size, in the currency they were given in."""
+    budget = limit.budget
+    given = limit.given or (Money(amount=budget.cost, currency=policy.currency) if budget.cost is not None else None)
+    cost = _exact(given.times(times)) if given is not None else None
+    tokens = None if budget.tokens is None else f"{budget.tokens * times:,} tokens"
     return " and ".join(part for part in (cost, tokens) if part)
+
+
+def _exact(amount: Money) -> str:
+    """A fraction of a cent keeps its digits: a budget of 0.001 USD is not one of 0.00."""
+    return str(amount) if amount.rounded() == amount else f"{amount.amount.normalize():f} {amount.currency}"
 
 
 def total(amounts: Iterable[Money], policy: Policy) -> Decimal:

@@ -156,7 +156,7 @@ def _or_park(decision: Decision) -> None:
         return
     if isinstance(decision, NeedsApproval):
         reasons = [reason.to_json() for reason in decision.reasons]
-        raise NeedsCard("budget", reasons[0]["text"], reasons)
+        raise NeedsCard("budget", "The models need more than the budget", reasons)
     if isinstance(decision, Defer):
         raise Until(decision.until, decision.why.text)
     raise AgentOSError(decision.text, hint=decision.hint, code=decision.code)

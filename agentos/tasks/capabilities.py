@@ -99,6 +99,18 @@ async def business_get(run: TaskRun) -> dict[str, Any]:
     return run.platform.workspace.configuration.business.model_dump(mode="json")
 
 
+async def business_answers(run: TaskRun, *, client: str) -> dict[str, Any]:
+    """slot -> {answer, task, at}: what the operator answered in earlier tasks about the business and this client."""
+    from agentos.tasks.remembered import remembered
+
+    found = await asyncio.to_thread(remembered, run.platform.log)
+    return {
+        one.slot: {"answer": one.answer, "task": one.task, "at": one.at.isoformat()}
+        for one in found
+        if one.task != run.task and (one.slot.startswith("business.") or one.client == client)
+    }
+
+
 async def site_slugs(run: TaskRun) -> list[str]:
     """Slugs that are taken, by posts and by drafts of the operator's that are not committed yet."""
     system = run.platform.systems["site"]
@@ -127,6 +139,7 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "web.read": web_read,
     "clients.get": clients_get,
     "business.get": business_get,
+    "business.answers": business_answers,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
 }

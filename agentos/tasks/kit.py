@@ -48,7 +48,9 @@ class AgentKit:
         feedback: tuple[str, ...] = (),
         answers: dict[str, str] | None = None,
         confidential: bool = False,
+        insists: bool = False,
     ) -> None:
+        """`insists`: the task's knobs have chosen the tier, for all calls of the step."""
         self.task, self.step, self.language, self.tier, self.now = task, step, language, tier, now
         self.random = random.Random(seed)  # noqa: S311  (reproducible on purpose)
         self.feedback = feedback
@@ -58,6 +60,7 @@ class AgentKit:
         self._caller = caller
         self._manifest = manifest
         self._confidential = confidential
+        self._insists = insists
         self._seen: Counter[str] = Counter()
 
     def new_id(self) -> str:
@@ -115,8 +118,8 @@ class AgentKit:
         chosen = tier or self.tier
         if chosen in ("none", "offline") or self._manifest.tier == "none":
             raise PermissionError(f"{self._manifest.role} has no model at hand (tier {chosen})")
-        # A tight budget lowers the whole step: an agent may ask for less than its tier, never for more.
-        return self.tier if self.tier in ("small", "local") else chosen
+        # A tight budget lowers the whole step, a tight deadline raises it; else an agent may ask for less.
+        return self.tier if self._insists or self.tier in ("small", "local") else chosen
 
     def _nth(self, request: str) -> int:
         self._seen[request] += 1

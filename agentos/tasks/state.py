@@ -118,6 +118,11 @@ class TaskState:
     def closed(self) -> bool:
         return self.status in CLOSED
 
+    @property
+    def tier_is_chosen(self) -> bool:
+        """Whether the task's knobs, not its agents, say which tier its models are of."""
+        return bool((self.estimate or {}).get("tier"))
+
     def step(self, id: str) -> StepState:
         return self.steps.setdefault(id, StepState())
 

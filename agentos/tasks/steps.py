@@ -173,6 +173,7 @@ def _kit(run: TaskRun, step: Step, state: StepState, agent: AgentModule) -> Agen
         feedback=tuple(state.feedback),
         answers=dict(state.answers),
         confidential=understanding.get("sensitivity") == "confidential",
+        insists=run.state.tier_is_chosen,
     )
 
 
@@ -193,6 +194,7 @@ async def _completed(run: TaskRun, step: Step, state: StepState, kit: AgentKit, 
         output=packed,
         labels=labels,
         confidence=float(confidence) if confidence is not None else None,
+        notes=[str(note) for note in output.get("notes") or ()],
     )
     key = f"step.completed/{run.task}/{step.id}/{state.round}"
     await run.record(run.event(fact, key=key, actor=f"agent:{step.agent}"))

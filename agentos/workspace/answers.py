@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-PLACEHOLDER = "(edit me)"
-
 
 @dataclass(frozen=True)
 class Answers:

@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 from agentos.workspace.lines import Key
 from agentos.workspace.model import Business, Client, Configuration, InvoiceSettings
 from agentos.workspace.patterns import may_coincide, pattern_fault
+from agentos.workspace.tax_ids import tax_number_fault, vat_id_fault
 
 Found = tuple[Key, str, str]
 """(key, what is wrong, what was expected)"""
 
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
-_VAT_ID = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}")
 
 
 def configuration_faults(configuration: Configuration) -> Iterator[Found]:
     for key, message, expected in _business_faults(configuration.business):
         yield ("business", *key), message, expected
     mail = configuration.mail.from_address
-    if mail is not None and not _EMAIL.fullmatch(mail):
+    if mail is not None and not is_mail(mail):
         yield ("mail", "from_address"), "is not a mail address.", "Expected something like: name@example.com"
     for name in ("overnight_from", "overnight_to"):
         if not re.fullmatch(r"(?:[01]\d|2[0-3]):[0-5]\d", getattr(configuration.hours, name)):
@@ -48,8 +48,6 @@ def configuration_faults(configuration: Configuration) -> Iterator[Found]:
 
 
 def _business_faults(business: Business) -> Iterator[Found]:
-    if not business.name.strip():
-        yield ("name",), "is empty.", "Expected the name of your business."
     try:
         ZoneInfo(business.timezone)
     except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError on some platforms
@@ -58,6 +56,8 @@ def _business_faults(business: Business) -> Iterator[Found]:
         yield ("timezone",), "is not a time zone.", "Expected a name such as: Europe/Berlin"
     if business.iban is not None and not valid_iban(business.iban):
         yield ("iban",), "is not a valid IBAN (its check digits don't fit).", "Compare it with your bank card."
+    if business.tax_number is not None and (fault := tax_number_fault(business.tax_number)):
+        yield ("tax_number",), f"{fault}.", "Compare it with a letter of your tax office."
     yield from _identity_faults(business.email, business.vat_id)
     yield from _pattern_faults(business.invoice)
 
@@ -74,10 +74,10 @@ def client_faults(client: Client) -> Iterator[Found]:
 
 
 def _identity_faults(email: str | None, vat_id: str | None) -> Iterator[Found]:
-    if email is not None and not _EMAIL.fullmatch(email):
+    if email is not None and not is_mail(email):
         yield ("email",), "is not a mail address.", "Expected something like: name@example.com"
-    if vat_id is not None and not _VAT_ID.fullmatch(vat_id.replace(" ", "").replace(".", "")):
-        yield ("vat_id",), "is not a VAT id.", "Expected a country code and digits, such as: DE123456789"
+    if vat_id is not None and (fault := vat_id_fault(vat_id)):
+        yield ("vat_id",), f"is not a VAT id: it {fault}.", "Expected a country code and digits, such as: DE123456789"
 
 
 def _pattern_faults(settings: InvoiceSettings) -> Iterator[Found]:
@@ -93,6 +93,10 @@ def _pattern_faults(settings: InvoiceSettings) -> Iterator[Found]:
             "lets an invoice and a credit note have the same number, so no invoice could be credited.",
             f'Add letters to one of them: credit_note_pattern = "CN-{settings.pattern}"',
         )
+
+
+def is_mail(text: str) -> bool:
+    return _EMAIL.fullmatch(text) is not None
 
 
 def valid_iban(iban: str) -> bool:

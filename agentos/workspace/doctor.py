@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 from agentos.errors import AgentOSError, WorkspaceError
-from agentos.workspace.answers import PLACEHOLDER
 from agentos.workspace.find import CONFIGURATION
 from agentos.workspace.load import Workspace, left_out, load_clients, load_configuration
 from agentos.workspace.model import Business, ModelEndpoint, SmtpSettings
@@ -159,9 +158,8 @@ def _backup(root: Path) -> Iterator[Finding]:
 
 def _identity(business: Business) -> Iterator[Finding]:
     """What an invoice must carry (EN 16931; for Germany §14 UStG)."""
-    if business.name.endswith(PLACEHOLDER):
-        yield Finding("identity", "missing", "The business has no name yet.", f"Set business.name in {CONFIGURATION}.")
     needed = {
+        "name": business.name or None,
         "address": business.address,
         "email": business.email,
         "iban": business.iban,
@@ -174,7 +172,7 @@ def _identity(business: Business) -> Iterator[Finding]:
     if missing:
         what = "For invoices these are not set yet: " + ", ".join(missing) + "."
         yield Finding("identity", "missing", what, f"Set them in {CONFIGURATION}, or answer when asked.")
-    elif not business.name.endswith(PLACEHOLDER):
+    else:
         yield Finding("identity", "ok", "All that an invoice needs is set.")
 
 

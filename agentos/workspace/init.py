@@ -10,12 +10,13 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from agentos.errors import WorkspaceError
-from agentos.workspace.answers import PLACEHOLDER, Answers
+from agentos.workspace.answers import Answers
 from agentos.workspace.find import CONFIGURATION, refuse_unfinished
 
 FOLDERS = ("clients", "knowledge", "recipes", "inbox", "site", "books", "outbox", "state")
@@ -72,10 +73,11 @@ def _make(target: Path, answers: Answers) -> Iterator[str]:
     for place in (target, *(target / sub for sub in ("clients", "knowledge", "recipes", "state"))):
         for stale in place.glob(f"{_SCRATCH}*"):
             stale.unlink(missing_ok=True)
-    name = answers.name or _own_name() or f"Your business {PLACEHOLDER}"
+    own = _own_name()
+    answers = replace(answers, owner=answers.owner or own)
     template = files("agentos.workspace") / "template"
     yield from _add(
-        target, CONFIGURATION, configuration_text(template.joinpath(CONFIGURATION).read_text("utf-8"), answers, name)
+        target, CONFIGURATION, configuration_text(template.joinpath(CONFIGURATION).read_text("utf-8"), answers)
     )
     policy = files("agentos.policy") / "template.toml"
     if policy.is_file():
@@ -93,7 +95,7 @@ def _make(target: Path, answers: Answers) -> Iterator[str]:
             target / _EXAMPLES_DONE,
             "The examples were made; delete this file and run agentos init to have them again.\n",
         )
-    yield from _make_site(target / "site", name, answers.email)
+    yield from _make_site(target / "site", own or answers.name or "AgentOS", answers.email)
 
 
 def _add_examples(target: Path, template: Traversable) -> Iterator[str]:
@@ -123,12 +125,12 @@ def _write(path: Path, text: str) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def configuration_text(template: str, answers: Answers, name: str) -> str:
+def configuration_text(template: str, answers: Answers) -> str:
     """The template with the answers put in; every other line stays the commented example it was."""
     values: dict[str, object] = {key: getattr(answers, key) for key in (
-        "owner", "email", "phone", "website", "vat_id", "tax_number", "iban", "bic", "bank", "currency", "language",
-        "timezone", "amounts", "vat_rate", "from_address")}  # fmt: skip
-    values |= {"name": name, "title": answers.site_title}
+        "name", "owner", "email", "phone", "website", "vat_id", "tax_number", "iban", "bic", "bank", "currency",
+        "language", "timezone", "amounts", "vat_rate", "from_address")}  # fmt: skip
+    values["title"] = answers.site_title
     text = template
     for key, value in values.items():
         if value is not None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+PLACEHOLDER = "(edit me)"
+"""Ends a name that the template of an earlier version wrote: nobody's name."""
 
 
 class Settings(BaseModel):
@@ -20,6 +23,7 @@ class Settings(BaseModel):
 
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217, such as EUR")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, such as DE")]
+Name = Annotated[str, AfterValidator(lambda text: "" if text.strip().endswith(PLACEHOLDER) else text.strip())]
 Percent = Annotated[Decimal, Field(ge=0, le=100)]
 
 
@@ -40,9 +44,9 @@ class InvoiceSettings(Settings):
 
 
 class Business(Settings):
-    """The operator's business as it stands on an invoice and under a post."""
+    """The operator's business as it stands on an invoice and under a post. An empty name is not known yet."""
 
-    name: str
+    name: Name = ""
     owner: str | None = None
     address: Address | None = None
     email: str | None = None

@@ -4,7 +4,7 @@ key."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentos.errors import AgentOSError
@@ -136,6 +136,21 @@ def model_lines(found: Probe) -> str:
     """The findings as lines of `agentos.toml`; "" when there are none."""
     blocks = [_block(tier, endpoint) for tier, listed in endpoints(found).items() for endpoint in listed]
     return "\n".join(blocks)
+
+
+def without(found: Probe, base_urls: Collection[str | None]) -> Probe:
+    """The findings less those at these addresses."""
+    return Probe(
+        tuple(one for one in found.providers if one.base_url not in base_urls),
+        tuple(one for one in found.servers if one.base_url not in base_urls),
+    )
+
+
+def commented(found: Probe, why: str) -> str:
+    """The findings as examples that nothing uses, under what failed."""
+    said = " ".join(why.split())
+    head = f"A real call failed: {said}\nTake the # away once it works, and try: agentos doctor --call\n"
+    return "".join(f"# {line}\n" if line else "#\n" for line in (head + model_lines(found)).splitlines()) + "\n"
 
 
 def _block(tier: str, endpoint: ModelEndpoint) -> str:

@@ -95,8 +95,9 @@ def validate(model: type[M], data: dict[str, Any], text: str, where: str) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False, include_context=True)
-        located = sorted((line_of(text, tuple(one["loc"])), index) for index, one in enumerate(errors))
-        line, first = located[0]
+        # A misspelt key is also a missing one: the line it stands on says more than where it is missed.
+        located = [(one["type"] == "missing", line_of(text, tuple(one["loc"])), n) for n, one in enumerate(errors)]
+        _, line, first = min(located)
         message, hint = _explain(model, tuple(errors[first]["loc"]), errors[first]["type"], errors[first]["msg"])
         more = f" ({len(errors) - 1} more after it.)" if len(errors) > 1 else ""
         raise WorkspaceError(f"{message}{more}", where=f"{where}:{line}", hint=hint) from None

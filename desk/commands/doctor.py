@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from agentos.errors import WorkspaceError
 from desk.options import as_command
 from desk.render.style import bad, columns, dim, good, line, warn
 from desk.session import Session
+
+if TYPE_CHECKING:
+    from agentos.workspace.doctor import Finding
 
 _MARKS = {"ok": good("✓"), "missing": warn("–"), "wrong": bad("✗"), "unreachable": bad("✗")}
 
@@ -20,7 +25,7 @@ def command(session: Session, call: bool) -> int:
     """Say what is configured, reachable and missing, and how to mend it. Changes nothing."""
     from agentos.workspace.doctor import examine
 
-    findings = examine(session.root, os.environ)
+    findings = [*examine(session.root, os.environ), *_recipes(session), *_remembered(session)]
     rows = [[_MARKS[one.state], one.area, line(one.what)] for one in findings]
     for shown, one in zip(columns(rows), findings, strict=True):
         session.say(shown)
@@ -31,6 +36,34 @@ def command(session: Session, call: bool) -> int:
     session.give({"workspace": str(session.root), "ok": not broken, "findings": [asdict(one) for one in findings],
                   "calls": tried})  # fmt: skip
     return 1 if broken else 0
+
+
+def _recipes(session: Session) -> list[Finding]:
+    from agentos.workspace.doctor import Finding
+    from graphs.opening import load_agents
+    from graphs.recipes import load_shelf
+
+    broken = load_shelf(session.root / "recipes", load_agents()).broken
+    return [Finding("recipes", "wrong", error.message, error.hint) for error in broken.values()]
+
+
+def _remembered(session: Session) -> list[Finding]:
+    """What later invoices take from earlier answers, with the lines that would settle it. Makes no log."""
+    if not (session.root / "state" / "events.db").is_file():
+        return []
+    from agentos.tasks.remembered import remembered
+    from agentos.workspace.doctor import Finding
+    from agentos.workspace.load import load_workspace
+
+    try:
+        workspace = load_workspace(session.root)
+    except WorkspaceError:
+        return []  # said already
+    return [
+        Finding("answers", "missing", f"{one.slot} is known from an answer of {one.at:%Y-%m-%d}, not from your files.",
+                f"Add to {one.file}: {'; '.join(one.lines)}")
+        for one in remembered(session.store.log) if one.fills(workspace)
+    ]  # fmt: skip
 
 
 def _try(session: Session) -> list[dict[str, object]]:

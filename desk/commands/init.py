@@ -18,6 +18,7 @@ from desk.session import Session
 if TYPE_CHECKING:
     from agentos.models.trial import Tried
     from agentos.workspace.answers import Answers
+    from agentos.workspace.model import ModelEndpoint
     from agentos.workspace.probe import Probe
 
 
@@ -30,46 +31,61 @@ def command(session: Session, dir: Path, demo: bool, no_call: bool) -> None:
     from agentos.workspace.answers import Answers
     from agentos.workspace.answers import demo as demo_answers
     from agentos.workspace.init import init_workspace
-    from agentos.workspace.probe import model_lines, probe
+    from agentos.workspace.probe import probe
 
     fresh = not (dir.expanduser() / CONFIGURATION).exists()
     found = probe(os.environ)
     answers = demo_answers() if demo else asked() if fresh and session.asks else Answers()
-    made = init_workspace(dir, replace(answers, models=model_lines(found)))
+    tried = try_models(found) if fresh and not no_call else []
+    made = init_workspace(dir, replace(answers, models=lines_of(found, tried)))
     session.say(f"{good('✓')} {dir}: " + (f"{len(made)} files and folders made." if made else "nothing was missing."))
     for name in made:
         session.say(dim(f"    {name}"))
-    tried = tell_models(session, found, try_it=fresh and not no_call)
+    tell_models(session, found, tried)
     folder = "" if dir.expanduser().resolve() == Path.cwd() else f"  cd {dir}\n"
     session.say(f'\nNext:\n{folder}  agentos doctor\n  agentos run "Write a blog post about ..."')
+    first = next((one for _, one in tried), None)
     session.give({"workspace": str(dir.expanduser().absolute()), "made": made,
-                  "model": tried.model_dump(mode="json") if tried else None})  # fmt: skip
+                  "model": first.model_dump(mode="json") if first else None})  # fmt: skip
 
 
-def tell_models(session: Session, found: Probe, *, try_it: bool) -> Tried | None:
-    """What this machine offers, and whether one real call works."""
+def try_models(found: Probe) -> list[tuple[ModelEndpoint, Tried]]:
+    """One real call to each place that offers a model."""
     from agentos.models.trial import try_call
     from agentos.workspace.probe import endpoints
 
+    chosen: dict[str | None, tuple[str, ModelEndpoint]] = {}
+    for tier, listed in endpoints(found).items():
+        for endpoint in listed[:1]:
+            chosen.setdefault(endpoint.base_url, (tier, endpoint))
+    return [(one, asyncio.run(try_call(one, os.environ, tier=tier))) for tier, one in chosen.values()]
+
+
+def lines_of(found: Probe, tried: list[tuple[ModelEndpoint, Tried]]) -> str:
+    """For agentos.toml: what works is used; what was tried in vain stands there as an example, with what failed."""
+    from agentos.workspace.probe import commented, model_lines, without
+
+    failed = {endpoint.base_url: one.sentence for endpoint, one in tried if not one.ok}
+    places = {*(one.base_url for one in found.providers), *(one.base_url for one in found.servers)}
+    examples = [commented(without(found, places - {place}), why) for place, why in failed.items()]
+    return "\n".join(part for part in (*examples, model_lines(without(found, failed))) if part)
+
+
+def tell_models(session: Session, found: Probe, tried: list[tuple[ModelEndpoint, Tried]]) -> None:
+    """What this machine offers, and whether one real call works."""
     for provider in found.providers:
         session.say(f"{good('✓')} {provider.variable} is set ({provider.name}).")
     for server in found.servers:
         session.say(f"{good('✓')} A model server answers at {server.base_url}: {', '.join(server.models[:3])}")
-    tiers = endpoints(found)
-    chosen = next(((tier, listed[0]) for tier, listed in tiers.items() if listed), None)
-    if chosen is None:
-        session.say(
-            "  No key and no model server was found: the offline writer does the work,\n"
-            "  and only rearranges your own sources."
-        )
-        return None
-    if not try_it:
-        return None
-    tried = asyncio.run(try_call(chosen[1], os.environ, tier=chosen[0]))
-    session.say(f"{good('✓') if tried.ok else warn('!')} {tried.sentence}")
-    if tried.hint:
-        session.say(dim(f"    {tried.hint}"))
-    return tried
+    for _, one in tried:
+        session.say(f"{good('✓') if one.ok else warn('!')} {one.sentence}")
+        if one.hint:
+            session.say(dim(f"    {one.hint}"))
+        if not one.ok:
+            session.say(f"    So {one.model} is not used: its lines stand in {CONFIGURATION}, commented out.")
+    if not (found.providers or found.servers) or (tried and not any(one.ok for _, one in tried)):
+        why = "No model that works" if tried else "No key and no model server"
+        session.say(f"  {why} was found: the offline writer does the work,\n  and only rearranges your own sources.")
 
 
 def asked() -> Answers:

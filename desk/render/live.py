@@ -27,7 +27,7 @@ def _row(mark: str, name: str, text: str = "") -> str:
 def _planned(data: dict[str, Any]) -> str:
     count, cost = len(data["plan"]["steps"]), data["estimate"].get("cost")
     price = (
-        f", models cost at most {costs([cost]) if cost else 'an unknown sum'}"
+        f", models cost about {costs([cost]) if cost else 'an unknown sum'}"
         if cost is None or Decimal(cost["amount"])
         else ""
     )
@@ -41,8 +41,9 @@ def _started(data: dict[str, Any]) -> str:
 
 
 def _completed(data: dict[str, Any]) -> str:
-    sure = data["confidence"]
-    return _row(good("✓"), line(data["step"]), f"{sure:.0%} sure" if sure is not None and sure < 1 else "")
+    sure, notes = data["confidence"], data.get("notes") or []
+    parts = [f"{sure:.0%} sure"] if sure is not None and sure < 1 else []
+    return _row(warn("!") if notes else good("✓"), line(data["step"]), line("; ".join([*parts, *notes])))
 
 
 def _failed(data: dict[str, Any]) -> str:

@@ -103,11 +103,12 @@ def waiting_lines(state: TaskState, zone: tzinfo, now: datetime) -> list[str]:
     if state.status != "parked":
         return [dim(f"Goes on with `agentos resume {short(state.id)}`, or by itself under `agentos up`.")]
     lines = []
-    for why in state.parked:
-        if why.get("until"):
-            until = datetime.fromisoformat(why["until"])
-            lines += [f"Waits until {moment(until, zone, now)} ({span(until - now)}): {line(why.get('why') or '')}"]
-            lines += [dim(f"It goes on by itself under `agentos up`, or then with `agentos resume {short(state.id)}`.")]
+    # Several steps may wait for the same hour, and for the same reason.
+    for hour, why in dict.fromkeys((one["until"], one.get("why") or "") for one in state.parked if one.get("until")):
+        until = datetime.fromisoformat(hour)
+        lines.append(f"Waits until {moment(until, zone, now)} ({span(until - now)}): {line(why)}")
+    if lines:
+        lines.append(dim(f"It goes on by itself under `agentos up`, or then with `agentos resume {short(state.id)}`."))
     return lines
 
 
@@ -176,7 +177,8 @@ class _Telling:
         if record.type == "step.completed":
             began = self._began.get(data["step"])  # absent for effects: that time is the operator's, not the step's
             took = None if began is None else (record.at - began).total_seconds()
-            return [line(data["step"]), _work(took, self._calls.pop(data["step"], []), data["confidence"])]
+            work = _work(took, self._calls.pop(data["step"], []), data["confidence"])
+            return [line(data["step"]), "; ".join([work, *map(line, data.get("notes") or ())])]
         if record.type == "step.failed":
             what = {"transient": "put off", "semantic": "sent back"}.get(data["kind"], "failed")
             return [line(data["step"]), cut(f"{what}: {'; '.join(data['reasons']) or data['code']}", self._width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -108,13 +109,89 @@ async def test_two_clients_of_one_name_are_told_apart_by_the_operator(shop: Shop
     assert shop.types("effect.started") == [] or "acme-vienna" in str(state.effects)
 
 
+async def test_a_page_that_can_t_be_read_is_said_on_the_card_and_in_the_step(shop: Shop) -> None:
+    page = "http://127.0.0.1:9/pumps"
+    state = await shop.run(f"Write a blog post about heat pumps for older houses, using {page}")
+    (card,) = state.open_cards()
+    (said,) = [reason["text"] for reason in card.data["reasons"] if page in reason["text"]]
+    assert re.search(r"could not be read: .*; the text rests on \d other sources", said)
+    (done,) = [r.data for r in shop.platform.log.read(types=("step.completed",)) if r.data["step"] == "research"]
+    assert done["confidence"] < 1
+    assert page in done["notes"][0]
+    assert card.data["body"]["confidence"] < 1
+
+
 # -- what lies about
+
+
+async def test_a_client_file_that_is_mended_is_taken_up_again(shop: Shop) -> None:
+    path = shop.root / "clients" / "acme-studio.toml"
+    right = path.read_text()
+    path.write_text(right.replace('vat = "standard"', 'vat = "standart"'))
+    state = await shop.run(INVOICE)
+    assert "clients/acme-studio.toml:" in asked(state).title
+    assert "'standard'" in asked(state).title
+    shop.open()
+    state = await shop.answer(state, "retry")
+    assert "clients/acme-studio.toml:" in asked(state).title
+    path.write_text(right)
+    shop.open()
+    state = await shop.answer(state, "retry")
+    assert (state.understanding or {})["slots"]["client"] == "acme-studio"
+    assert "effect.done" in shop.types("effect")
+
+
+async def test_another_client_can_be_named_instead_of_a_broken_file(shop: Shop) -> None:
+    (shop.root / "clients" / "acme-studio.toml").write_text('name = "Acme Studio GmbH"\nvat_id = "DE12"\n')
+    state = await shop.run("Invoice ACME 100 EUR for a talk")
+    assert "clients/acme-studio.toml:2" in asked(state).title
+    state = await shop.answer(state, "Beta Ltd")
+    assert (state.understanding or {})["slots"]["client"] == "beta-ltd"
+
+
+BROKEN_RECIPES = {
+    "no TOML": ('workflow = "short-note"\ntitle = "Note\n', ":2: is not valid TOML"),
+    "a misspelt key": ('workflow = "short-note"\ntitel = "Note"\n', ":2: titel is not a setting"),
+    "an unknown agent": (
+        'workflow = "short-note"\ntitle = "Note"\n\n[[steps]]\nid = "a"\nagent = "poet"\n',
+        ":6: steps[1].agent is 'poet', and there is no such agent",
+    ),
+    "an input it does not take": (
+        'workflow = "short-note"\ntitle = "Note"\n[[steps]]\nid = "a"\nagent = "researcher"\n'
+        'inputs = { topic = "$slots.topic", colour = "red" }\n',
+        ":6: steps[1].inputs can't work: step 'a': agent 'researcher' does not take ['colour']",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_RECIPES)
+async def test_a_broken_recipe_stops_only_what_wants_it(shop: Shop, case: str) -> None:
+    text, said = BROKEN_RECIPES[case]
+    path = shop.root / "recipes" / "note.toml"
+    path.write_text(text)
+    assert (await shop.run(INVOICE)).plan is not None
+    state = await shop.run("Knit a scarf")
+    assert "short-note" in asked(state).data["question"]["choices"]
+    state = await shop.answer(state, "short-note")
+    (card,) = state.open_cards()
+    assert card.title.startswith("A file has to be mended first: recipes/note.toml:")
+    assert f"recipes/note.toml{said}" in card.data["reasons"][0]["text"]
+
+
+async def test_a_broken_recipe_for_a_known_goal_is_not_passed_over(shop: Shop) -> None:
+    path = shop.root / "recipes" / "send-invoice.toml"
+    path.write_text("workflow = \n")
+    state = await shop.run(INVOICE)
+    assert asked(state).title == "A file has to be mended first: recipes/send-invoice.toml:1"
+    path.unlink()
+    assert (await shop.answer(state, "retry")).plan is not None
 
 
 async def test_a_broken_client_file_stops_only_that_client(shop: Shop) -> None:
     (shop.root / "clients" / "beta-ltd.toml").write_text('name = "Beta Ltd\n')
     state = await shop.run("Invoice Beta Ltd 100 EUR for a talk")
-    assert asked(state).kind == "question"
+    assert "clients/beta-ltd.toml:1: is not valid TOML" in asked(state).title
+    assert asked(state).data["question"]["choices"] == ["retry"]
     problem = shop.platform.workspace.problems[0]
     assert problem.where.startswith("clients/beta-ltd.toml:1")
     other = await shop.run(INVOICE)

@@ -4,7 +4,9 @@ goes."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,39 @@ def shop_with(server: OpenAIServer, root: Path, *, timeout: float = 10) -> Shop:
     )
     both = "\n".join(tier.format(tier=name, url=server.base_url, timeout=timeout) for name in ("small", "large"))
     return Shop(root / "w", models=both, environ={"MODEL_KEY": KEY})
+
+
+async def test_a_tight_run_drafts_with_the_large_model_and_a_loose_one_edits_with_the_small(
+    server: OpenAIServer, tmp_path: Path
+) -> None:
+    shop = shop_with(server, tmp_path)
+    await shop.run(STORY, by=shop.clock.now() + timedelta(minutes=30))
+    assert {seen.body["model"] for seen in server.requests} == {"large-model"}
+    server.requests.clear()
+    loose = await shop.run(STORY, by=shop.clock.now() + timedelta(days=3))
+    shop.clock.at = datetime.fromisoformat(loose.parked[0]["until"])
+    await shop.advance(loose.id)
+    assert {seen.body["model"] for seen in server.requests} == {"small-model"}
+
+
+async def test_the_estimate_counts_understanding_and_planning_too(tmp_path: Path) -> None:
+    plan = {"steps": [{"id": "look", "agent": "researcher", "inputs": {"topic": "noise"}, "needs": []}], "reason": "r"}
+    with openai_server(works(Result=plan)) as server:
+        shop = shop_with(server, tmp_path)
+        state = await shop.run(FREE)
+    assert state.spent["USD"] > 0
+    assert Decimal((state.estimate or {})["cost"]["amount"]) == state.spent["USD"]
+    shop.close()
+
+
+async def test_a_small_budget_is_shown_as_it_was_given_and_once(server: OpenAIServer, tmp_path: Path) -> None:
+    shop = shop_with(server, tmp_path)
+    state = await shop.run(STORY, budget={"amount": "0.001", "currency": "USD"})
+    card = next(card for card in state.open_cards() if card.kind == "budget")
+    (reason,) = card.data["reasons"]
+    assert "the task's budget of 0.001 USD" in reason["text"]
+    assert re.search(r"up to 0\.\d+ USD", reason["text"])
+    assert "0.001" not in card.title
 
 
 async def test_the_vignette_counts_every_call_and_keeps_its_citations(server: OpenAIServer, tmp_path: Path) -> None:

@@ -409,6 +409,25 @@ def test_init_makes_a_workspace_that_works(agentos: Agentos, tmp_path: Path, mon
     assert "not empty" in agentos("init", str(full)).err
 
 
+def test_a_model_that_failed_its_trial_is_not_configured(
+    agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agentos.workspace.load import load_configuration
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-seen")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setattr("agentos.workspace.probe.PORTS", ())
+    said = agentos("init", str(tmp_path / "new"))
+    assert "commented out" in said.out
+    assert "offline writer" in said.out
+    models = load_configuration(tmp_path / "new").models
+    assert (models.small, models.large, models.local) == ((), (), ())
+    written = (tmp_path / "new" / "agentos.toml").read_text()
+    assert "# A real call failed: " in written
+    assert '# [[models.small]]\n# model = "gpt-5-mini"\n# api_key_env = "OPENAI_API_KEY"' in written
+    assert "sk-not-to-be-seen" not in said.out + written
+
+
 def test_on_a_terminal_init_asks_what_an_invoice_needs(
     agentos: Agentos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,3 +470,22 @@ def test_only_a_short_wait_is_waited_for() -> None:
     assert short_wait(parked(60)) is None
     assert short_wait(parked(3, cards=True)) is None
     assert short_wait(TaskState("t", status="completed")) is None
+
+
+def test_doctor_lists_what_was_answered_and_the_line_that_settles_it(agentos: Agentos, root: Path) -> None:
+    path = root / "agentos.toml"
+    path.write_text(path.read_text().replace('iban = "DE89370400440532013000"\n', ""))
+    agentos("run", INVOICE, "--json")
+    assert agentos("answer", card_of(agentos), "DE89370400440532013000", "--no-wait").code == 0
+    said = agentos("doctor").out
+    assert "business.iban is known from an answer" in said
+    assert 'iban = "DE89370400440532013000"' in said
+    path.write_text(path.read_text().replace("[business]\n", '[business]\niban = "DE89370400440532013000"\n'))
+    assert "from an answer" not in agentos("doctor").out
+
+
+def test_doctor_lists_a_recipe_that_can_t_be_used(agentos: Agentos, root: Path) -> None:
+    (root / "recipes" / "note.toml").write_text('workflow = "note"\ntitel = "Note"\n')
+    said = agentos("doctor")
+    assert said.code == 1
+    assert "recipes/note.toml:2: titel is not a setting" in said.out

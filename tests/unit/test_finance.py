@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from agentos.agent import Question
 from agentos.effects.invoice import InvoiceSystem
-from agentos.effects.invoice.identity import iban_is_right
 from agentos.effects.ledger import LedgerSystem
 from agentos.effects.port import Proposal, Receipt
 from agentos.errors import Permanent
+from agentos.workspace.checks import valid_iban
 from agents import finance
 
 BUSINESS: dict[str, Any] = {
@@ -38,8 +38,10 @@ class FakeKit:
 
     task, step, language, tier, feedback = "task-1", "invoice", "en", "none", ()
 
-    def __init__(self, business: dict[str, Any], client: dict[str, Any], answers: dict[str, str]) -> None:
-        self.files = {"business.get": business, "clients.get": client}
+    def __init__(
+        self, business: dict[str, Any], client: dict[str, Any], answers: dict[str, str], before: dict[str, Any]
+    ) -> None:
+        self.files = {"business.get": business, "business.answers": before, "clients.get": client}
         self.answers = answers
         self.now = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # the 24th in Hamburg
         self.random = random.Random(1)
@@ -51,10 +53,10 @@ class FakeKit:
 
 async def propose(
     business: dict[str, Any] | None = None, client: dict[str, Any] | None = None,
-    answers: dict[str, str] | None = None, **request: Any,
+    answers: dict[str, str] | None = None, before: dict[str, Any] | None = None, **request: Any,
 ) -> finance.Result:  # fmt: skip
     asked = {"client": "acme-studio", "amount": AMOUNT, "description": "Blog post on heat pumps"} | request
-    kit = FakeKit(BUSINESS | (business or {}), CLIENT | (client or {}), answers or {})
+    kit = FakeKit(BUSINESS | (business or {}), CLIENT | (client or {}), answers or {}, before or {})
     return await finance.run(finance.Request.model_validate(asked), kit)  # type: ignore[arg-type]
 
 
@@ -131,6 +133,10 @@ async def test_an_amount_that_can_t_be_invoiced_stops(amount: str) -> None:
 
 
 GAPS = [
+    ({"name": ""}, {}, "business.name", "agentos.toml", "Lena Brandt Text"),
+    ({"name": "Your business (edit me)"}, {}, "business.name", "agentos.toml", "Lena Brandt Text"),
+    ({"email": None}, {}, "business.email", "agentos.toml", "lena@brandt.example"),
+    ({"vat_id": None}, {}, "business.vat_id", "agentos.toml", "de 123 456 789"),
     ({"address": None}, {}, "business.address", "agentos.toml", "Weg 1, 20253 Hamburg, DE"),
     ({"vat_id": None}, {}, "business.vat_id", "agentos.toml", "22/123/45678"),
     ({"iban": None}, {}, "business.iban", "agentos.toml", "DE89370400440532013000"),
@@ -157,20 +163,62 @@ async def test_what_is_missing_is_asked_and_the_answer_is_used(
 
 
 @pytest.mark.parametrize(
-    ("slot", "business", "client", "answer"),
+    ("slot", "answer", "why"),
     [
-        ("client.address", {}, {"address": None}, "somewhere"),
-        ("business.iban", {"iban": None}, {}, "DE00 0000"),
-        ("business.vat_rate", {"vat_rate": None}, {}, "a lot"),
-        ("client.email", {}, {"email": None}, "  "),
+        ("business.name", "12", "is not a name"),
+        ("business.email", "lena at brandt", "is not a mail address"),
+        ("business.iban", "DE00 0000", "check digits"),
+        ("business.vat_rate", "a lot", "is not a rate in percent"),
+        ("business.vat_rate", "119", "between 0 and 100"),
+        ("business.vat_id", "me@lang.example", "neither a VAT id"),
+        ("business.vat_id", "none of your business", "neither a VAT id"),
+        ("business.vat_id", "XX12", "is no country's code"),
+        ("business.vat_id", "DE12345678", "form of DE, as in DE123456789"),
+        ("client.address", "somewhere", "address"),
+        ("client.email", "  ", "client.email is not set"),
+        ("client.vat_id", "1234", "country code"),
     ],
 )
-async def test_an_answer_that_can_t_be_read_is_asked_again(
-    slot: str, business: dict[str, Any], client: dict[str, Any], answer: str
-) -> None:
+async def test_an_answer_that_can_t_be_read_is_asked_again_with_the_reason(slot: str, answer: str, why: str) -> None:
+    side, _, key = slot.partition(".")
+    lacking = {key: "" if key == "name" else None}
+    business = lacking if side == "business" else {}
+    client = (lacking if side == "client" else {}) | ({"vat": "reverse_charge"} if slot == "client.vat_id" else {})
     with pytest.raises(Question) as asked:
         await propose(business, client, {slot: answer})
     assert asked.value.slot == slot
+    assert why in asked.value.text
+
+
+async def test_a_question_says_how_to_answer_once() -> None:
+    with pytest.raises(Question) as asked:
+        await propose({"address": None})
+    assert asked.value.text.count("street, postcode city") == 1
+
+
+EARLIER = {"answer": "DE89370400440532013000", "task": "0190a3b4-0000-7000-8000-0000000000a1", "at": "2026-11-02T09:00"}
+
+
+async def test_an_earlier_answer_fills_a_gap_and_the_card_says_where_it_is_from() -> None:
+    result = await propose({"iban": None}, before={"business.iban": EARLIER})
+    assert result.proposals[0].payload["account"]["iban"] == EARLIER["answer"]
+    (reason,) = result.reasons
+    assert "business.iban (task 000000a1, 2026-11-02)" in reason
+    assert "agentos doctor" in reason
+
+
+async def test_the_file_and_a_new_answer_win_over_an_earlier_one() -> None:
+    other = EARLIER | {"answer": "GB82 WEST 1234 5698 7654 32"}
+    assert (await propose(before={"business.iban": other})).reasons == []
+    result = await propose(
+        {"iban": None}, answers={"business.iban": EARLIER["answer"]}, before={"business.iban": other}
+    )
+    assert (result.proposals[0].payload["account"]["iban"], result.reasons) == (EARLIER["answer"], [])
+
+
+async def test_the_mail_comes_from_the_business() -> None:
+    mail = (await propose()).proposals[2].payload
+    assert mail["sender"] == '"Lena Brandt Text" <lena@brandt.example>'
 
 
 VATS: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -242,11 +290,11 @@ async def test_a_topic_stands_in_for_a_description() -> None:
 
 
 def test_a_wrong_digit_in_an_iban_is_noticed() -> None:
-    assert iban_is_right("DE89 3704 0044 0532 0130 00")
+    assert valid_iban("DE89 3704 0044 0532 0130 00")
     for position in range(4, 22):
         text = list("DE89370400440532013000")
         text[position] = "1" if text[position] != "1" else "2"
-        assert not iban_is_right("".join(text))
+        assert not valid_iban("".join(text))
 
 
 async def test_a_megabyte_of_text_is_refused_in_a_sentence() -> None:

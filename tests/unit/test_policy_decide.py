@@ -278,7 +278,7 @@ def test_an_approval_gives_the_task_as_much_again_and_no_more() -> None:
     spent = replace(CONTEXT, task=Spend((usd("0.95"),)))
     shown = decide(call(usd("0.06")), spent, POLICY)
     assert isinstance(shown, NeedsApproval)
-    assert "as much again" in shown.reasons[0].text
+    assert "up to 2.00 EUR and 1,000,000 tokens in all" in shown.reasons[0].text
     granted = replace(spent, granted=shown.reasons)
     assert decide(call(usd("0.06")), granted, POLICY) == Allow()
     assert decide(call(usd("1.05")), granted, POLICY) == Allow()

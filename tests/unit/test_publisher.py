@@ -90,11 +90,24 @@ async def test_offline_work_says_so_on_the_post_and_on_the_card() -> None:
         ({"confidence": 0.699}, "Only 69 %"),
         ({"hits": [{"rule": "no-guarantees", "sentence": "It always pays."}]}, "Rule no-guarantees is hit: “It always"),
         ({"citations": []}, "names no source"),
+        ({"unread": ["https://a.test/ could not be read: 404"]}, "a.test/ could not be read: 404; the text rests on 2"),
     ],
 )
 async def test_what_the_operator_must_see_forces_a_card(changes: dict[str, Any], expected: str) -> None:
     (reason,) = (await publisher.run(request(**changes), kit())).reasons
     assert expected in reason
+
+
+async def test_a_page_that_was_not_read_makes_it_less_sure() -> None:
+    result = await publisher.run(request(unread=["https://a.test/ could not be read: 404"]), kit())
+    assert result.confidence == 0.6
+
+
+async def test_one_source_is_one_in_german_too() -> None:
+    one = request(offline=True, language="de", citations=[{"n": 1, "source": "a.md"}])
+    result = await publisher.run(one, kit(language="de"))
+    assert "aus einer Ihrer eigenen Quellen" in result.reasons[-1]
+    assert "aus einer eigenen Quelle" in result.proposals[0].payload["note"]
 
 
 async def test_an_unknown_confidence_is_not_a_low_one() -> None:

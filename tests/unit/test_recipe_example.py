@@ -11,7 +11,7 @@ import pytest
 from agentos.errors import WorkspaceError
 from agentos.tasks.plan import Plan
 from graphs.opening import load_agents
-from graphs.recipes import load_recipes, to_plan
+from graphs.recipes import load_recipes, load_shelf, to_plan
 
 README = files("agentos.workspace") / "template" / "recipes" / "README.md"
 
@@ -27,7 +27,10 @@ def example() -> str:
 
 def planned(folder: Path, text: str) -> Plan:
     (folder / "short-note.toml").write_text(text, encoding="utf-8")
-    return to_plan(load_recipes(folder)["short-note"], {"topic": "heat pumps"}, load_agents())
+    shelf = load_shelf(folder, load_agents())
+    for error in shelf.broken.values():
+        raise error
+    return to_plan(shelf.recipes["short-note"], {"topic": "heat pumps"}, load_agents())
 
 
 def test_the_example_makes_a_plan_of_real_agents(tmp_path: Path) -> None:
@@ -52,7 +55,7 @@ def test_every_field_it_refers_to_is_one_the_step_gives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
-        ('agent = "drafter"', 'agent = "writer"', "no agent 'writer'"),
+        ('agent = "drafter"', 'agent = "writer"', "no such agent"),
         ("words = 250", "length = 250", "does not take"),
         ('needs = ["research"]', "needs = []", "without needing it"),
         ('requires = ["topic"]', 'slots = ["topic"]', "slots"),

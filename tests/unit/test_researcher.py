@@ -44,8 +44,8 @@ async def test_own_notes_and_named_pages_come_together() -> None:
     assert [p.heading for p in result.passages] == ["", "", "Cost"]
     assert {p.origin for p in result.passages[1:]} == {"web"}
     assert result.passages[1].blob == "b1"
-    assert result.notes == ["https://b.test/ was not read: answered 404"]
-    assert result.confidence == 1.0
+    assert result.notes == ["https://b.test/ could not be read: answered 404"]
+    assert result.confidence == 0.667  # two of three sources
 
 
 async def test_nothing_found_is_a_question_that_says_what_went_wrong() -> None:

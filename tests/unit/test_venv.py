@@ -53,3 +53,13 @@ def test_the_development_lock_pins_what_the_runtime_lock_pins() -> None:
         return {line.partition(" ")[0] for line in lines if "==" in line and line[0] not in " #"}
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+def test_what_no_lock_names_does_not_stay(venv: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venv, "VENV", tmp_path)
+    assert venv.synced("runtime") == [
+        "--require-hashes", "requirements-build.lock", "requirements.lock", "requirements-uv.lock",
+    ]  # fmt: skip
+    (tmp_path / ".dev").touch()
+    assert {"requirements-dev.lock", "requirements-weights.lock"} <= set(venv.synced("runtime"))
+    assert venv.synced("runtime") == venv.synced("dev")

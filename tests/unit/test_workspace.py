@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_demo_workspace_is_complete_and_valid(made: Path):
 def test_a_plain_workspace_is_valid_and_knows_that_it_is_unedited(tmp_path: Path):
     init_workspace(tmp_path / "ws")
     business = load_workspace(tmp_path / "ws").configuration.business
-    assert business.name.endswith("(edit me)")
+    assert (business.name, business.owner) == ("", None)
     assert (business.vat_id, business.iban, business.address) == (None, None, None)
 
 
@@ -123,10 +124,17 @@ def test_every_commented_example_is_valid_when_uncommented(tmp_path: Path):
     assert configuration.business.small_business
 
 
-def test_the_name_comes_from_git(tmp_path: Path, home: Path):
+def test_a_name_nobody_gave_counts_as_missing(made: Path):
+    (made / "agentos.toml").write_text('[business]\nname = "Your business (edit me)"\n')
+    assert load_configuration(made).business.name == ""
+    (made / "agentos.toml").write_text("[business]\n")
+    assert load_configuration(made).business.name == ""
+
+
+def test_the_owner_comes_from_git(tmp_path: Path, home: Path):
     (home / ".gitconfig").write_text('[user]\n\tname = Ada "The\\\\First" Lang\n')
     init_workspace(tmp_path / "ws")
-    assert load_workspace(tmp_path / "ws").configuration.business.name == "Ada The\\First Lang"
+    assert load_workspace(tmp_path / "ws").configuration.business.owner == "Ada The\\First Lang"
 
 
 def test_the_site_is_a_repository_that_can_commit(made: Path):
@@ -167,6 +175,7 @@ def test_an_edited_file_is_never_touched(made: Path):
 
 _KILLER = """
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 import agentos.workspace.init as init
 from agentos.workspace.answers import demo
@@ -228,7 +237,7 @@ def test_any_name_survives_the_template(name: str):
     from agentos.workspace.init import configuration_text
 
     template = files("agentos.workspace").joinpath("template/agentos.toml").read_text("utf-8")
-    assert tomllib.loads(configuration_text(template, demo(), name))["business"]["name"] == name
+    assert tomllib.loads(configuration_text(template, replace(demo(), name=name)))["business"]["name"] == name
 
 
 # Reading
@@ -241,7 +250,9 @@ def test_any_name_survives_the_template(name: str):
         ('[business]\nname = "a"\n\n[business]\n', "agentos.toml:4", "not valid TOML"),
         ('[business]\nname = "unclosed', "agentos.toml:2", "not valid TOML"),
         ("", "agentos.toml:1", "business is missing"),
-        ("# a\n\n[business]\n", "agentos.toml:3", "business.name is missing"),
+        ('[business]\nvat_id = "XX12"\n', "agentos.toml:2", "no country's code"),
+        ('[business]\nvat_id = "DE12"\n', "agentos.toml:2", "as in DE123456789"),
+        ('[business]\ntax_number = "me@lang.example"\n', "agentos.toml:2", "12/345/67890"),
         ('[business]\nname = "a"\ncurency = "EUR"\n', "agentos.toml:3", "Did you mean currency?"),
         ('[business]\nname = "a"\ncurrency = "euro"\n', "agentos.toml:3", "ISO 4217"),
         ('[business]\nname = "a"\namounts = "both"\n', "agentos.toml:3", "'net' or 'gross'"),

@@ -47,10 +47,12 @@ class Attachment(BaseModel):
 
 
 class Mail(BaseModel):
-    """The payload of `mail.send`. `date` is a day or a moment in ISO 8601; without it the clock's."""
+    """The payload of `mail.send`. `date` is a day or a moment in ISO 8601; without it the clock's. `sender` is whom it
+    comes from where the workspace's mail settings name no address."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    sender: str | None = None
     to: Addresses = Field(min_length=1)
     cc: Addresses = ()
     subject: str

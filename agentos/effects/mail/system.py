@@ -128,7 +128,7 @@ class MailSystem:
         mail = _mail(payload)
         if server is None:
             return _receipt(self._written(mail, key, unsent=True))
-        sender = self._sender()
+        sender = self._sender(mail)
         if sender is None:
             raise Permanent(
                 "There is no address to send from.",
@@ -151,18 +151,21 @@ class MailSystem:
 
     def _written(self, mail: Mail, key: str, *, unsent: bool) -> Entry:
         at = moment(mail.date, self._clock.now())
-        sender = self._sender()
+        sender = self._sender(mail)
         data = compose(
             mail, key=key, sender=sender, sender_name=self._sender_name, at=at, root=self._root, unsent=unsent
         )
         return self._outbox.write(key, self._outbox.name(key, at.date().isoformat(), mail.subject), data)
 
-    def _sender(self) -> Address | None:
+    def _sender(self, mail: Mail) -> Address | None:
+        """The address of the settings, which the server knows; else the mail's own. Its name, where none is set."""
+        own = addresses.read(mail.sender) if mail.sender else None
         written = self._settings.from_address
-        if not written:
+        read = addresses.read(written) if written else own
+        if read is None:
             return None
-        read = addresses.read(written)
-        return Address(read.display_name or self._sender_name, read.username, read.domain)
+        name = self._sender_name or (own.display_name if own else "")
+        return Address(read.display_name or name, read.username, read.domain)
 
     def _find_sent(self, key: str) -> Found | Absent | Unknown:
         entry = self._outbox.entry(key)

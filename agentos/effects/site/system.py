@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -48,17 +49,19 @@ _VERBS = {
 
 
 class SiteSystem:
-    """`root` is the site's own git repository; `author` and `language` stand in where a post names none."""
+    """`root` is the site's own git repository; `author` and `language` stand in where a post names none. Where nobody
+    is named, the site is called by its host and a post bears no name."""
 
     name = "site"
     account = "site:main"
 
     def __init__(self, root: Path, *, settings: SiteSettings, author: str, language: str) -> None:
         self._root = root
-        self._author = author or "AgentOS"
+        self._author = author
         self._language = language
         url = settings.url if settings.url.endswith("/") else f"{settings.url}/"
-        self._site = Site(title=settings.title or self._author, author=self._author, url=url, language=language)
+        title = settings.title or author or urlsplit(url).hostname or "Notes"
+        self._site = Site(title=title, author=author or title, url=url, language=language)
         self._repository = Repository(root, settings.branch)
 
     @property
@@ -165,7 +168,7 @@ class SiteSystem:
     ) -> Receipt:
         pages = render(self._site, [parse(path, data) for path, data in sources.items()])
         written = {path: data for path, data in sources.items() if _slug(path) == mark.slug}
-        commit = self._repository.build(tip, {**pages, **written, **gone}, text, self._author)
+        commit = self._repository.build(tip, {**pages, **written, **gone}, text, self._author or "AgentOS")
         checkout.announce(self._repository, tip, commit)
         self._repository.advance(commit, tip)
         checkout.follow(self._repository)
