@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import datetime, timedelta
 from decimal import Decimal
 from statistics import median
@@ -10,6 +11,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from agentos.agent import Question
+from agentos.clock import micros
 from agentos.errors import AgentOSError, WorkspaceError
 from agentos.events.types import TaskPlanned
 from agentos.intents.model import Understanding
@@ -26,6 +28,8 @@ TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
 MOST_REASONS = 300
 """Characters of a refused plan's faults that a question quotes."""
+RECENT, MOST_RECENT = timedelta(days=60), 60
+"""How far back, and over how many finished tasks, an estimate of the time looks."""
 TYPICAL_PROMPT, TYPICAL_ANSWER = 6000, 1500
 """Characters and tokens of a middling call, for the estimate before a plan has run once."""
 
@@ -226,9 +230,12 @@ def _cost(run: TaskRun, plan: Plan, tier: str | None) -> dict[str, str] | None:
 
 
 def _minutes(run: TaskRun, plan: Plan) -> float | None:
+    """What the last tasks like this one took, among the newest of the last weeks: not the whole history, which grows."""
+    since = micros(run.now() - RECENT)
+    newest = deque(run.platform.log.read(types=("task.completed",), since_micros=since), maxlen=MOST_RECENT)
     taken = [
         record.data["actual"]["minutes"]
-        for record in run.platform.log.read(types=("task.completed",))
+        for record in newest
         if not record.forgotten and record.data["actual"].get("workflow") == plan.workflow
     ]
     return median(taken[-20:]) if taken else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -46,13 +47,8 @@ class Shelf:
 def load_shelf(own: Path | None, agents: Mapping[str, AgentModule] | None = None) -> Shelf:
     """The built-in recipes and those of `own`, the workspace's `recipes/`. A file that can't be used stops nothing
     else; with `agents` it must also be a plan that they can carry out."""
-    recipes: dict[str, Recipe] = {}
+    recipes = dict(_built_in())
     broken: dict[str, WorkspaceError] = {}
-    for entry in sorted(files("graphs").joinpath("recipes").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            text = entry.read_text(encoding="utf-8")
-            recipe = validate(Recipe, parse(text, entry.name), text, entry.name)
-            recipes[recipe.workflow] = recipe
     for path in sorted(own.glob("*.toml")) if own is not None else []:
         try:
             recipe = _read(path, agents)
@@ -60,6 +56,18 @@ def load_shelf(own: Path | None, agents: Mapping[str, AgentModule] | None = None
         except WorkspaceError as error:
             broken[_seemingly_for(path)] = error
     return Shelf(recipes, broken)
+
+
+@cache
+def _built_in() -> Mapping[str, Recipe]:
+    """They change with the program only, and reading them costs more than running a step."""
+    recipes: dict[str, Recipe] = {}
+    for entry in sorted(files("graphs").joinpath("recipes").iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".toml"):
+            text = entry.read_text(encoding="utf-8")
+            recipe = validate(Recipe, parse(text, entry.name), text, entry.name)
+            recipes[recipe.workflow] = recipe
+    return recipes
 
 
 def load_recipes(own: Path | None) -> dict[str, Recipe]:

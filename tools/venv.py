@@ -72,8 +72,8 @@ def have_uv() -> bool:
 
 
 def install(kind: str, *, use_uv: bool) -> None:
-    """The locked packages, the model weights for the tests (dev), and the project itself, editable; for bench its peers,
-    apart from all that."""
+    """The locked packages, the model weights for the tests (dev), and the project itself, editable; for bench its
+    peers, apart from all that."""
     if kind == "bench":
         shutil.rmtree(PEERS, ignore_errors=True)
         return add([["--target", str(PEERS), "--no-deps", "--require-hashes", *named(locks(kind))]], use_uv=use_uv)

@@ -8,7 +8,6 @@ thread of ours waits in the loop's place.
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections import deque
@@ -16,6 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -23,6 +23,9 @@ from agentos.errors import StorageError
 from agentos.events.log import Decision
 from agentos.events.record import Appended, NewEvent
 from agentos.events.writer import Outcome, Writer
+
+if TYPE_CHECKING:
+    import asyncio
 
 What = NewEvent | Sequence[NewEvent] | Decision
 _MOST = 512
@@ -67,6 +70,8 @@ class GroupCommit:
     async def record(self, what: What) -> Appended:
         """Append together with whatever else this turn of the loop brings. What waits is written even if nobody awaits
         it any more."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Appended] = loop.create_future()
         self._waiting.append(_Append(_decision(what), future, loop))

@@ -12,7 +12,7 @@ from agentos.effects.port import Receipt
 from agentos.errors import Permanent
 from agentos.policy import Allow
 from agentos.tasks import gate
-from graphs.recipes import Recipe, load_recipes
+from graphs.recipes import Shelf, load_shelf
 from graphs.replay import ReplayReport, replay
 from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes, says
@@ -132,10 +132,11 @@ async def test_another_decision_is_a_difference(tmp_path: Path, monkeypatch: pyt
 async def test_another_recipe_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bench, system, task = await parked(tmp_path)
 
-    def renamed(own: Path | None) -> dict[str, Recipe]:
-        return {name: recipe.model_copy(update={"title": "Other"}) for name, recipe in load_recipes(own).items()}
+    def renamed(own: Path | None, agents: Any = None) -> Shelf:
+        recipes = load_shelf(own, agents).recipes
+        return Shelf({name: recipe.model_copy(update={"title": "Other"}) for name, recipe in recipes.items()}, {})
 
-    monkeypatch.setattr("graphs.planning.load_recipes", renamed)
+    monkeypatch.setattr("graphs.planning.load_shelf", renamed)
     report = await again(bench, task, system)
     assert "plan.title: recorded 'Test', now 'Other'" in (report.first_difference or "")
 

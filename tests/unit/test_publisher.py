@@ -103,10 +103,10 @@ async def test_a_page_that_was_not_read_makes_it_less_sure() -> None:
     assert result.confidence == 0.6
 
 
-async def test_one_source_is_one_in_german_too() -> None:
+async def test_one_source_is_said_as_one() -> None:
     one = request(offline=True, language="de", citations=[{"n": 1, "source": "a.md"}])
     result = await publisher.run(one, kit(language="de"))
-    assert "aus einer Ihrer eigenen Quellen" in result.reasons[-1]
+    assert "from one of your own sources" in result.reasons[-1]
     assert "aus einer eigenen Quelle" in result.proposals[0].payload["note"]
 
 
