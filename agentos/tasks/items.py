@@ -70,8 +70,9 @@ def undo_items(run: TaskRun, step: Step) -> tuple[list[Item], list[str]]:
 
 def _flagged(run: TaskRun, source: str) -> list[str]:
     """What a checker found in work that the operator let stand: it must stand on the card, too."""
-    found = []
-    if (run.state.understanding or {}).get("guessed"):
+    understood = run.state.understanding or {}
+    found = [f"This was said and not understood: “{words}”" for words in understood.get("unread") or ()]
+    if understood.get("guessed"):
         found.append(f"A model, not you, read “{run.plan.workflow}” into the request.")
     for step in run.plan.steps:
         output = run.output(step.id)
