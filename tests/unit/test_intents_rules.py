@@ -260,7 +260,7 @@ def test_a_long_request_costs_in_proportion_to_its_length(piece: str):
 
 
 def test_control_characters_do_not_reach_a_slot():
-    assert read("Write a post about heat\x00 \u202epumps\x1b[31m").slots["topic"] == "heat pumps [31m"
+    assert read("Write a post about heat\x00 \u202epumps\x1b[31m").slots["topic"] == "heat pumps"
 
 
 @pytest.mark.parametrize(
