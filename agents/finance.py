@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentos.agent import Kit, Manifest, Question
 from agentos.effects.invoice import Document, Draft, Line, build, parties, render_pdf, unusable, vat_of
 from agentos.effects.invoice.identity import answered, lacking
+from agentos.effects.invoice.taxation import doubts as vat_doubts
 from agentos.effects.port import Proposal
 from agentos.errors import Missing, Permanent
 from agentos.money import digits
@@ -115,7 +116,7 @@ async def run(request: Request, kit: Kit) -> Result:
     document = build(draft)
     # Typeset once for nothing, so that what can't be printed is known before anybody is asked to approve it.
     await asyncio.to_thread(render_pdf, document)
-    reasons = _doubts(request, client)
+    reasons = [*_doubts(request, client), *vat_doubts(business, client)]
     titles = _words(request.language or business.language)
     return Result(
         proposals=[_issue(document, titles), _book(document, titles), _mail(document, business, titles)],
