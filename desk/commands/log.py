@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from agentos.errors import Refused
 from agentos.events.record import Record
 from desk.options import common
 from desk.render.event import event_line
@@ -122,15 +123,33 @@ def verify(session: Session) -> int:
     return 0 if verdict.ok else 1
 
 
+OPEN_FOLDERS = ("site", "knowledge", "outbox", "books", "clients", "recipes", "inbox")
+"""Folders of a workspace that are published, sent, shared or read by agents."""
+
+
+def _outside_of_what_is_read(root: Path, target: Path) -> None:
+    real = target.resolve()
+    for name in OPEN_FOLDERS:
+        if real.is_relative_to((root / name).resolve()):
+            raise Refused(
+                f"The log holds clients' data in the open, and {name}/ is published or read.",
+                hint="Name a folder outside the workspace, such as one on an encrypted disk.",
+                code="export.place",
+            )
+
+
 @command.command("export")
 @click.argument("dir", type=click.Path(path_type=Path))
 @click.option("--format", "format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True)
+@click.option("--force", is_flag=True, help="Write over an export that is there already.")
 @common
-def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"]) -> None:
-    """Write the log to DIR: JSON lines, or one Parquet file a day. Clients' data stands in it in the open."""
+def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"], force: bool) -> None:
+    """Write the log to DIR: JSON lines, or one Parquet file a day. Clients' data stands in it in the open: only you can
+    read the files, and they never go where a site is published or agents read."""
     from agentos.events.export import export as export_to
 
-    files: list[Any] = export_to(session.store.log, dir, format=format)
+    _outside_of_what_is_read(session.root, dir)
+    files: list[Any] = export_to(session.store.log, dir, format=format, force=force)
     for path in files:
         session.say(str(path))
     session.give({"files": [str(path) for path in files]})
