@@ -91,6 +91,7 @@ def _item(run: TaskRun, source: str, proposal: Proposal, doubled: set[str]) -> I
     system = system_of(run, proposal.system)
     if proposal.verb not in system.verbs:
         raise Permanent(f"{proposal.system} has no verb {proposal.verb!r}.", code="effect.unknown_verb")
+    system.check(proposal.verb, proposal.payload)
     slot = proposal.slot[1:] if proposal.slot.startswith("/") else f"{run.task}/{source}/{proposal.slot}"
     output, labels = run.output(source) or {}, run.state.step(source).labels
     return Item(

@@ -50,6 +50,10 @@ class FakeSystem:
     def fail(self, *failures: Failure, retry_after: float | None = None) -> None:
         self._script.extend((failure, retry_after) for failure in failures)
 
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        if payload.get("refused"):
+            raise Permanent(f"{self.name} can't take that.")
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         if verb not in self.verbs:
             raise Permanent(f"{self.name} can't {verb}.")
