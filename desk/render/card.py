@@ -78,6 +78,8 @@ def _effect_lines(number: int, part: Part, width: int) -> list[str]:
     if effect["amounts"]:
         net, vat, gross = (money(effect["amounts"][key]) for key in ("net", "vat", "gross"))
         lines.append(f"     net {net} + VAT {vat} = {bold(gross)}")
+    if effect.get("after"):
+        lines.append(dim(f"     rests on {', '.join(line(slot) for slot in effect['after'])}"))
     way = {"free": "Undo:", "compensable": "Undo:", "final": "Can't be undone:"}[effect["reversible"]]
     return [*lines, *(dim(text) for text in wrapped(f"{way} {effect['undo']}", width, "     "))]
 
