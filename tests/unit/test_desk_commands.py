@@ -493,3 +493,21 @@ def test_a_vat_category_that_does_not_fit_the_country_asks(agentos: Agentos, roo
     shown = " ".join(agentos("show", card_of(agentos)).out.split())
     assert "outside the EU" in shown
     assert outbox(root) == []
+
+
+def test_the_card_shows_all_that_an_approval_of_an_invoice_binds(agentos: Agentos, root: Path) -> None:
+    agentos("run", "Invoice Beta Ltd 700 EUR for a workshop, due 5 January")
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    for fact in ("for: a workshop", "to pay: by 20", "-01-05, to DE", "VAT: none, reverse charge: ",
+                 "buyer: Beta Ltd, 1 Sample Lane, D02 X285 Dublin, IE, VAT id IE1234567T"):  # fmt: skip
+        assert fact in shown
+
+
+def test_terms_that_differ_are_not_called_the_same_as_the_last_ones(agentos: Agentos) -> None:
+    agentos("run", INVOICE)
+    agentos("approve", card_of(agentos))
+    agentos("run", f"{INVOICE}, due 5 January")
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    assert "The same as the last one" not in shown
+    assert "The same words as the last one" in shown
+    assert "-01-05" in shown
