@@ -42,19 +42,19 @@ _FIGURES = word_set(
 _OPERATOR = re.compile(r"[+*/×÷=%‰^~<>±·\\|&]|\d")
 _UNITS = (
     r"(?:h|hrs?|hours?|days?|weeks?|months?|years?|std|stunden?|tagen?|tage|wochen?|monaten?|monate|minutes?|minuten"
-    r"|times|mal|pieces?|stück|units?|percent|prozent)"
+    r"|times|mal|pieces?|stück|units?|percent|prozent|parts?|copies|teilen?|raten)"
 )
 _COUNTED = re.compile(
     rf"^(?!(?:19|20)\d\d\b)(?:\d[\d.,]*(?:\s+|{_UNITS}\b)|(?:two|three|four|five|six|seven|eight|nine|ten|twelve|twenty"
     rf"|zwei|drei|vier|fünf|sechs|acht|zehn|zwölf)\s)"
-    rf"|,\s*\d[\d.,]*$|\b\d[\d.,]*\s?{_UNITS}\b|\d\s?%|[+*×÷=]\s?\d|\bx\s?\d|\d\s?x\b"
+    rf"|,\s*\d[\d.,]*$|\b\d[\d.,]*\s?{_UNITS}\b|\d\s?%|[+*×÷=/]\s?\d|\bx\s?\d|\d\s?x\b"
     r"|\b(?:plus|minus|less|times|mal|and|und|or|oder|no|nein|at|à|á|zu|je)\s+\d[\d.,]*(?!\s*-?[^\W\d])",
     re.IGNORECASE,
 )
 """In a description: a count, a share or a sum, which may well be how the amount is meant."""
 
 _ORDERS = re.compile(
-    r"(?P<lead>[,;(–—-]\s*|\b(?:and|und|but|aber|then|dann|please|bitte|so)\s+)*"
+    r"(?P<lead>[,;(–—-]\s*|\b(?:and|und|but|aber|then|dann|please|bitte|so|noch|to|an)\s+)*"
     r"(?P<word>\b(?:not|never|don['’]?t|doesn['’]?t|won['’]?t|cannot|can['’]t|without|except|but|unless"
     r"|if|once|when|whenever|"
     r"until|till|after|before|only|provided|as soon as|however|instead|ask|check with|confirm|approve"

@@ -96,7 +96,7 @@ def fill_amount(amounts: Sequence[FoundAmount], business: Business, client: Clie
             return None, _amount_question(found, home)
     if len(amounts) > 1 and _repeated(amounts):
         text = "An amount is named more than once. How much is the invoice in total?"
-        return None, OpenQuestion(slot="amount", text=text, choices=(_offer(amounts[0], home),))
+        return None, OpenQuestion(slot="amount", text=text)
     distinct = {(found.values[0], found.currency or home, found.basis) for found in amounts}
     bases = {basis for _, _, basis in distinct} - {None}
     if len({(value, currency) for value, currency, _ in distinct}) > 1 or len(bases) > 1:
@@ -128,7 +128,7 @@ def unsure_amount(value: Mapping[str, str], seen: Sequence[str]) -> OpenQuestion
         f"{words}: I can't tell what that makes of the amount. How much is the invoice in total, as in: 1200 "
         f"{value['currency']} net?"
     )
-    return OpenQuestion(slot="amount", text=text, choices=(f"{value['amount']} {value['currency']} {value['basis']}",))
+    return OpenQuestion(slot="amount", text=text)  # the figure that was seen is offered as no choice: it is the guess
 
 
 def _offer(found: FoundAmount, home: str) -> str:
@@ -191,11 +191,18 @@ _THE_INVOICE = re.compile(r"(?:(?:the|an?|this|die|eine|diese) )?(?:invoice|bill
 
 
 def _described(text: str, begin: int, stop: int) -> int:
-    """Where the description ends: before the first order in it, unless that is its first word."""
+    """Where the description ends: before the first order in it, unless that is its first word, and at the first comma
+    or bracket, unless a list goes on there ("talks in Berlin, Hamburg and Munich")."""
+    pause = _PAUSE.search(text, begin, stop)
+    if pause and not _LIST.fullmatch(text[pause.start() : stop].rstrip(" .,")):
+        stop = pause.start()
     at = orders_in(text[begin:stop])
     return begin + at if at is not None and _ARTICLE_TAIL.sub("", text[begin : begin + at]).strip() else stop
 
 
+_PAUSE = re.compile(r",(?!\d)|[;(]|\s[–—-]\s")
+_ITEM = r"\s*[^\W\d][\w'’-]*(?: [\w'’-]+){0,2}"
+_LIST = re.compile(rf"(?:,{_ITEM}?)+?,? (?:and|und){_ITEM}", re.IGNORECASE)
 _ARTICLE_TAIL = re.compile(
     r"^(?:the|an?|our|your|my|die|der|das|den|dem|eine[nrms]?|ein|unsere[nrms]?)\s+", re.IGNORECASE
 )

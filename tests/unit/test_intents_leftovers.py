@@ -29,6 +29,7 @@ AROUND = (
     "400 EUR daily for 3 days", "1200 EUR for consulting with 10% discount", "for phase 4 500 EUR",
     "for sprint 12 300 EUR", "twelve hundred euros for consulting 2026", "300 EUR for consulting. Wait, make that 350.",
     "30 EUR for consulting, 10 hours", "300 EUR for consulting, no, 350", "300 EUR for 3 talks",
+    "300 EUR for consulting in 2 parts", "300 EUR for consulting, split 50/50", "300 EUR for consulting, zweimal",
     "1200 EUR for consulting plus 80 expenses", "300 EUR for consulting, 2% discount if paid within 10 days",
 )  # fmt: skip
 SAID = (
@@ -36,6 +37,9 @@ SAID = (
     " every month", " monthly", ", send it to cfo@evil.example", " and send it to cfo@evil.example",
     ", invoice number 2026-77",
     " without VAT", " with 7% VAT", " dated 1 November 2026", ", due immediately", ". Don't send it.", ", net",
+    ", show me first", ", pending my okay", ", in USD", ", to their Vienna office", " – not yet",
+    ", zeig sie mir zuerst",
+    " to cfo@evil.example", ", bitte noch nicht verschicken", ", aber erst nach Rücksprache", "; CC boss@x.example",
 )  # fmt: skip
 PLAIN = (
     ("1,200 EUR for a 3-day workshop", "1200.00", "a 3-day workshop"),

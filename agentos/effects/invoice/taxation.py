@@ -65,11 +65,9 @@ def doubts(business: Business, client: Client) -> list[str]:
             found.append(f"{client.id} is in {country}, outside the EU, and is charged VAT.")
         elif client.vat_id:
             found.append(f"{client.id} has a VAT id of another EU country and is charged VAT: reverse charge is usual.")
-    if client.vat == "standard" and None not in (client.vat_rate, business.vat_rate):
-        if client.vat_rate != business.vat_rate:
-            found.append(
-                f"{client.id} is charged {client.vat_rate} % as the standard rate; yours is {business.vat_rate} %."
-            )
+    rate = client.vat_rate or business.vat_rate
+    if client.vat == "standard" and business.vat_rate is not None and rate != business.vat_rate:
+        found.append(f"{client.id} is charged {rate} % as the standard rate; yours is {business.vat_rate} %.")
     if client.vat == "outside_scope" and country and country == home:
         found.append(f"{client.id} is in {country} like you, but marked as outside the scope of VAT.")
     return found
