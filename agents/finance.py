@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentos.agent import Kit, Manifest, Question
 from agentos.effects.invoice import Document, Draft, Line, build, parties, render_pdf, unusable, vat_of
 from agentos.effects.invoice.identity import answered, known_before, lacking
+from agentos.effects.invoice.taxation import doubts as vat_doubts
 from agentos.effects.port import Proposal
 from agentos.errors import Missing, Permanent
 from agentos.ids import short
@@ -127,7 +128,7 @@ async def run(request: Request, kit: Kit) -> Result:
     document = build(draft)
     # Typeset once for nothing, so that what can't be printed is known before anybody is asked to approve it.
     await asyncio.to_thread(render_pdf, document)
-    doubts = _doubts(request, client)
+    doubts = [*_doubts(request, client), *vat_doubts(business, client)]
     titles = _words(request.language or business.language)
     remembered = _remembered({slot: before[slot] for slot in used if slot not in kit.answers}, titles)
     return Result(

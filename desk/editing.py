@@ -43,7 +43,9 @@ def edit_card(
     if new == old:
         session.say("Nothing was changed.")
         return None
-    patch = new.fields if slot == "post" else _mail_patch(session, state, step, new)
+    patch: Json = new.fields if slot == "post" else _mail_patch(session, state, step, new)
+    for proposal in patch.get("proposals", ()) if slot == "mail" else ():
+        session.platform.systems[proposal["system"]].check(proposal["verb"], proposal["payload"])
     return session.desk.edit(card.id, step, patch)
 
 

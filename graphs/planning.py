@@ -230,7 +230,7 @@ def _cost(run: TaskRun, plan: Plan, tier: str | None) -> dict[str, str] | None:
 
 
 def _minutes(run: TaskRun, plan: Plan) -> float | None:
-    """What the last tasks like this one took, among the newest of the last weeks: not the whole history, which grows."""
+    """What the last tasks like this one took, among the newest of the last weeks: the whole history only grows."""
     since = micros(run.now() - RECENT)
     newest = deque(run.platform.log.read(types=("task.completed",), since_micros=since), maxlen=MOST_RECENT)
     taken = [

@@ -125,6 +125,11 @@ class System(Protocol):
     @property
     def verbs(self) -> Mapping[str, Verb]: ...
 
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        """Raises Permanent where `do` would refuse this payload whatever is filled in later. Looks at nothing outside,
+        so that it costs nothing to ask before a card, and at an edit."""
+        ...
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         """Do it. The payload is complete: everything assigned last is filled in. The outside keeps `key` where it
         can."""

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 import orjson
+
+from agentos.errors import Refused
 
 if TYPE_CHECKING:
     from agentos.events.blobs import Blobs
@@ -22,7 +24,12 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def export(
-    log: SQLiteLog, target: Path, *, format: Literal["jsonl", "parquet"] = "jsonl", blobs: Blobs | None = None
+    log: SQLiteLog,
+    target: Path,
+    *,
+    format: Literal["jsonl", "parquet"] = "jsonl",
+    blobs: Blobs | None = None,
+    force: bool = False,
 ) -> list[Path]:
     """Write the log below `target` and return the files. Payloads are opened where their key still exists.
 
@@ -30,9 +37,15 @@ def export(
     one whose client was forgotten, or that is lost, is left out.
 
     jsonl: one file, `events.jsonl`. parquet: `day=YYYY-MM-DD.parquet` (UTC days) with the envelope as columns and the
-    payload as JSON text. Written aside and renamed, so that an export killed half-way leaves no half file.
+    payload as JSON text. Written aside and renamed, so that an export killed half-way leaves no half file;
+    readable by their owner only. Raises Refused where an export is there already, unless `force`.
     """
-    target.mkdir(parents=True, exist_ok=True)
+    there = [path for path in (target / "events.jsonl", *sorted(target.glob("day=*.parquet"))) if path.exists()]
+    if there and not force:
+        raise Refused(
+            f"{there[0]} is there already.", hint="Name another folder, or add --force.", code="export.exists"
+        )
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = list(_blobs(log, blobs, target / "blobs")) if blobs is not None else []
     if format == "jsonl":
         return [_lines(log.read(), target / "events.jsonl"), *files]
@@ -49,22 +62,29 @@ def _blobs(log: SQLiteLog, blobs: Blobs, folder: Path) -> Iterator[Path]:
             if content is None:
                 continue
             seen.add(name)
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True, mode=0o700)
             aside = folder / f".{name}.part"
-            aside.write_bytes(content)
+            with _private(aside) as file:
+                file.write(content)
             aside.replace(folder / name)
             yield folder / name
 
 
 def _lines(records: Iterator[Record], path: Path) -> Path:
     aside = path.with_suffix(".part")
-    with open(aside, "wb") as file:
+    with _private(aside) as file:
         for record in records:
             file.write(orjson.dumps(record.as_json()) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
     return path
+
+
+def _private(path: Path) -> IO[bytes]:
+    """A new file that only its owner can read, from its first byte on."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _day(records: list[Record], path: Path) -> Path:
@@ -77,6 +97,7 @@ def _day(records: list[Record], path: Path) -> Path:
         "correlation": pl.String, "causation": pl.String, "data": pl.String, "hash": pl.String,
     }  # fmt: skip
     aside = path.with_suffix(".part")
-    pl.DataFrame(rows, schema=schema).write_parquet(aside)
+    with _private(aside) as file:
+        pl.DataFrame(rows, schema=schema).write_parquet(file)
     aside.replace(path)
     return path

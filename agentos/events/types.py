@@ -188,6 +188,8 @@ class ModelCalled(Fact):
     cost: Json | None
     latency_ms: int
     cached: bool
+    reported_tokens: int = 0
+    """What the server claimed, where it was more than the request can have used; 0 where it was believed."""
 
 
 class ModelSettled(Fact):
@@ -289,6 +291,8 @@ class EffectStarted(Fact):
     """Of the complete payload, as `do` gets it."""
     assigned: Json
     fill: list[str] = []
+    after: list[str] = []
+    """Slots of the same step that had to be done first: undoing one of them takes this along."""
     authority: str
     """The card, or "policy"."""
     amounts: Json | None = None

@@ -41,7 +41,7 @@ _AMOUNT = re.compile(
 )
 _VAT = r"(?:vat|tax|taxes|mwst\.?|ust\.?|mehrwertsteuer|umsatzsteuer|steuern?)"
 _PLUS_VAT = (
-    r"(?:plus|excl\.?|excluding|exclusive of|before|without|zzgl\.?|zuzüglich|exkl\.?|ohne) (?:the "
+    r"(?:plus|excl\.?|excluding|exclusive of|before|zzgl\.?|zuzüglich|exkl\.?) (?:the "
     rf"|der )?(?:\d+ ?% )?{_VAT}"
 )
 _WITH_VAT = (
@@ -69,6 +69,10 @@ _BEFORE_YEAR = re.compile(
     r"januar|februar|märz|mai|juni|juli|oktober|dezember|spring|summer|autumn|winter|frühjahr|sommer|herbst) $",
     re.IGNORECASE,
 )
+_DESCRIBED = re.compile(r"\b(?:for|für|wegen) [^.;,!?\n]*\w $", re.IGNORECASE)
+"""A year may end a description: "for consulting 2026"."""
+_NEAR = 100
+"""Characters around a number that say what it is."""
 _NUMBERED = re.compile(
     r"(?:#|no\.?|nr\.?|number|nummer|§|q|version|net|chapter|part|teil|kapitel|top) ?$", re.IGNORECASE
 )
@@ -209,8 +213,10 @@ def _bare(flat: str, match: re.Match[str], bare_from: int | None) -> bool:
     if match.group("dash"):
         return True
     end = match.end("scale") if match.group("scale") else match.end("number")
-    before, after = flat[: match.start("number")], flat[end:]
-    year = re.fullmatch(r"(?:19|20)\d\d", match.group("number")) and _BEFORE_YEAR.search(before)
+    before, after = flat[max(0, match.start("number") - _NEAR) : match.start("number")], flat[end : end + _NEAR]
+    year = re.fullmatch(r"(?:19|20)\d\d", match.group("number")) and (
+        _BEFORE_YEAR.search(before) or _DESCRIBED.search(before)
+    )
     return not (_UNIT.match(after) or _NUMBERED.search(before) or year)
 
 
@@ -255,21 +261,32 @@ def _basis(flat: str, start: int, end: int) -> tuple[Basis | None, bool]:
     return ("net" if net else "gross" if gross else None), False
 
 
+_BASIS_BEFORE = re.compile(r"\b(?:net|netto|gross|brutto)(?: (?:of|amount|von|betrag))? ?$", re.IGNORECASE)
+_BASIS_AFTER = re.compile(rf"[ (,]*(?:{_NET.pattern}|{_GROSS.pattern})\)?", re.IGNORECASE)
+
+
+def with_basis(text: str, found: FoundAmount) -> Span:
+    """Where the amount stands, with the words beside it that say net or gross."""
+    before = _BASIS_BEFORE.search(text, max(0, found.start - 24), found.start)
+    after = _BASIS_AFTER.match(text, found.end)
+    return (before.start() if before else found.start), (after.end() if after else found.end)
+
+
 def _problem(
     flat: str, match: re.Match[str], start: int, end: int, values: tuple[Decimal, ...], named: str | None, home: str
 ) -> tuple[str, tuple[str, ...]]:
     currency = named or home
-    before = flat[:start]
+    before, after = flat[max(0, start - _NEAR) : start], flat[end : end + _NEAR]
     if not values:
         return "is not a number I can read", ()
-    if named == "" or (named is None and not match.group("dash") and _FOLLOWED.match(flat[end:])):
+    if named == "" or (named is None and not match.group("dash") and _FOLLOWED.match(after)):
         return "has a currency I don't know", ()
     if len(values) > 1:
         return "can be read two ways", tuple(f"{_written(value, currency)} {currency}" for value in values)
-    if _RATE.match(flat[end:]) or _TIMES.search(before):
+    if _RATE.match(after) or _TIMES.search(before):
         return "looks like a price per unit, not a total", ()
     if _RANGE.search(before) or re.match(
-        rf" ?(?:-|–|—|to|bis|or|oder) ?(?:€|\$|£)?(?:{_NUMBER}) ?(?:€|\$|£|eur|usd|gbp|chf)", flat[end:], re.I
+        rf" ?(?:-|–|—|to|bis|or|oder) ?(?:€|\$|£)?(?:{_NUMBER}) ?(?:€|\$|£|eur|usd|gbp|chf)", after, re.I
     ):
         return "is part of a range", ()
     return _size(values[0], currency)

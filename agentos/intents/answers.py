@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from agentos.errors import AgentOSError
-from agentos.intents.amounts import CONFIRM_ABOVE, find_amounts, slot
+from agentos.intents.amounts import CONFIRM_ABOVE, find_amounts, slot, with_basis
 from agentos.intents.clients import find_clients, read_client
 from agentos.intents.dates import read_due
 from agentos.intents.language import detect
+from agentos.intents.leftovers import leftovers, quoted
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
 from agentos.intents.rules import sensitivity, understand
-from agentos.intents.slots import Filled, fill_amount, fill_client
+from agentos.intents.slots import Filled, fill_amount, fill_client, unsure_amount
 from agentos.intents.text import clean
 from agentos.intents.topics import LONGEST
 from agentos.workspace.model import Business, Client
@@ -117,6 +118,10 @@ def _amount(text: str, around: _Around) -> Filled:
             return slot(found[0].values[0], found[0].currency or home, found[0].basis or around.business.amounts), None
         return fill_amount(found, around.business, client)
     value, question = fill_amount(found, around.business, client)
+    spans = [with_basis(text, one) for one in found]
+    seen = leftovers(text, spans, spans, (), (0, len(text)))
+    if question is None and seen:
+        question = unsure_amount(value, [quoted(text, one, (found[0].start, found[0].end)) for one in seen])
     return _with_wider_choice(value, question, text, around)
 
 

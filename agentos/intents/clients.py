@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -29,8 +30,6 @@ _GENERIC = word_set(
     """
 )
 _FULL, _NAME, _TYPO, _HEAD = 4, 3, 2, 1
-_LONGEST_WORD = 100
-"""Characters that are looked at before a name; all of a long text would be read again for each name in it."""
 
 
 @dataclass(frozen=True)
@@ -66,42 +65,79 @@ _FOLDED_LEGAL = frozenset(fold(word) for word in _LEGAL)
 _FOLDED_GENERIC = frozenset(fold(word) for word in _GENERIC)
 
 
+@dataclass(frozen=True)
+class _Name:
+    """One way to name a client: all its words, those without the legal form, and the legal form of the client."""
+
+    identity: str
+    full: tuple[str, ...]
+    core: tuple[str, ...]
+    legal: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Token:
+    start: int
+    end: int
+    text: str
+    words: tuple[str, ...]
+
+
+_APART = re.compile(r"\n|[.;!?:,]\s")
+"""Between two words: they belong to different names."""
+
+_SAME_FORM = {"limited": "ltd", "incorporated": "inc", "corporation": "corp", "company": "co"}
+
+
+def _legal(words: Iterable[str]) -> frozenset[str]:
+    """The words of a legal form: an AG is another company than a GmbH of the same name."""
+    return frozenset(_SAME_FORM.get(word, word) for word in words if word in _FOLDED_LEGAL)
+
+
 def find_clients(text: str, clients: Mapping[str, Client]) -> tuple[ClientMention, ...]:
     """Places that name clients, strongest readings only, none overlapping, in order."""
     keys = [(client.id, name) for client in clients.values() for name in (client.name, client.id, *client.aliases)]
-    index = [(identity, words, _core(words)) for identity, name in keys if (words := _words(name))]
-    longest = max((len(words) for _, words, _ in index), default=0)
-    tokens = [(m.start(), m.end(), m.group()) for m in _TOKEN.finditer(text)]
+    index = [
+        _Name(identity, words, _core(words), _legal(words) or _legal(_words(clients[identity].name)))
+        for identity, name in keys
+        if (words := _words(name))
+    ]
+    longest = max((len(name.full) for name in index), default=0)
+    tokens = [_Token(m.start(), m.end(), m.group(), _words(m.group())) for m in _TOKEN.finditer(text)]
+    joined = [not _APART.search(text, one.end, other.start) for one, other in pairwise(tokens)]
     found = []
     for first in range(len(tokens)):
-        for size in range(min(longest + 1, len(tokens) - first), 0, -1):
-            window = tokens[first : first + size]
-            mention = _mention(text, tokens[first + size : first + size + 1], window, index)
+        for size in range(1, min(longest + 1, len(tokens) - first) + 1):
+            if size > 1 and not joined[first + size - 2]:
+                break
+            mention = _mention(text, tokens[first + size : first + size + 2], tokens[first : first + size], index)
             if mention:
                 found.append(mention)
     return _strongest(found)
 
 
-def _mention(
-    text: str, following: list[tuple[int, int, str]], window: list[tuple[int, int, str]],
-    index: list[tuple[str, tuple[str, ...], tuple[str, ...]]],
-) -> ClientMention | None:  # fmt: skip
-    start, end = window[0][0], window[-1][1]
-    if any("\n" in text[a[1] : b[0]] or re.search(r"[.;!?:,]\s", text[a[1] : b[0]]) for a, b in pairwise(window)):
-        return None
-    words = _words(text[start:end])
-    core = _core(words)
+def _mention(text: str, following: list[_Token], window: list[_Token], index: list[_Name]) -> ClientMention | None:
+    start, end = window[0].start, window[-1].end
+    words = tuple(word for token in window for word in token.words)
     if not words or words[0] in _FOLDED_LEGAL:
         return None
-    scored = [(score, identity) for identity, full, name in index if (score := _score(words, core, full, name))]
+    core = _core(words)
+    scored = [(score, name) for name in index if (score := _score(words, core, name.full, name.core))]
     if not scored:
         return None
     best = max(score for score, _ in scored)
-    ids = tuple(sorted({identity for score, identity in scored if score == best}))
-    near = len(core) == 1 and _is_part_of_another_name(text, start, end, following, best)
+    named = [name for score, name in scored if score == best]
+    ids = tuple(sorted({name.identity for name in named}))
+    if best < _FULL and all(_other_form(_legal(words), name) for name in named):
+        return ClientMention(start, end, text[start:end], ids, best, near=True)
+    near = _is_another_name(text, (start, end), following, named, len(core), best)
     if near and following:
-        end = following[0][1]
+        end = following[0].end
     return ClientMention(start, end, text[start:end], ids, best, near)
+
+
+def _other_form(legal: frozenset[str], name: _Name) -> bool:
+    return bool(legal and name.legal and legal - name.legal)
 
 
 def _score(words: tuple[str, ...], core: tuple[str, ...], full: tuple[str, ...], name: tuple[str, ...]) -> int:
@@ -131,18 +167,36 @@ def _similar(one: str, other: str) -> bool:
     return OSA.distance(one, other) <= (1 if len(other) < 9 else 2)
 
 
-def _is_part_of_another_name(
-    text: str, start: int, end: int, following: list[tuple[int, int, str]], strength: int
+def _is_another_name(
+    text: str, span: tuple[int, int], following: list[_Token], named: list[_Name], size: int, best: int
 ) -> bool:
-    """ "Acme Foods" and "Old Acme" are not "Acme Studio": one word of a name counts only where no other name stands
-    beside it. In lower case that can't be seen, so there a mere first word needs a known word after it."""
-    previous = re.search(r"([^\W_][\w'’&-]*) $", text[max(0, start - _LONGEST_WORD) : start])
-    if previous and previous[1][0].isupper() and not _ordinary(previous[1]):
+    """ "Acme Foods", "Old Acme", "Acme Studio Berlin" and "Acme Studio AG" are not "Acme Studio GmbH": a name counts
+    only where no other name stands beside it. In lower case that can't be seen, so there a mere first word needs a
+    known word after it."""
+    start, end = span
+    previous = re.search(r"(^|[.!?:;,\n] ?)?([^\W_][\w'’&-]*) $", text[max(0, start - _NEAR) : start])
+    capital = previous is not None and previous[2][0].isupper() and not _ordinary(previous[2])
+    # A whole name may follow the capital of a sentence; one word of it may not.
+    if previous and capital and (size == 1 or previous[1] is None):
         return True
-    if not following or text[end : following[0][0]] != " ":
+    if not following or text[end : following[0].start] != " ":
         return False
-    word = following[0][2]
-    return word[0].isalpha() and not _ordinary(word) and (word[0].isupper() or strength == _HEAD)
+    word = following[0].text
+    if _is_form(word):
+        return all(_other_form(_legal(_words(word)), name) for name in named)
+    if not word[0].isalpha() or _ordinary(word):
+        return False
+    formed = len(following) > 1 and text[following[0].end : following[1].start] == " " and _is_form(following[1].text)
+    return word[0].isupper() or best == _HEAD or formed
+
+
+_NEAR = 60
+"""Characters before a name that may belong to it."""
+
+
+def _is_form(word: str) -> bool:
+    """A legal form: "AG", "GmbH"; "as" and "ab" are words unless they are written in capitals."""
+    return fold(word.rstrip(".")) in _FOLDED_LEGAL and (word.casefold() not in COMMON or word.isupper())
 
 
 def _ordinary(word: str) -> bool:
@@ -157,12 +211,14 @@ def _rank(mention: ClientMention) -> tuple[int, int, int, int]:
 
 def _strongest(found: list[ClientMention]) -> tuple[ClientMention, ...]:
     kept: list[ClientMention] = []
-    taken = bytearray(max((one.end for one in found), default=0))
+    starts: list[int] = []
     for one in sorted(found, key=_rank):
-        if not any(taken[one.start : one.end]):
-            taken[one.start : one.end] = b"\x01" * (one.end - one.start)
-            kept.append(one)
-    return tuple(sorted(kept, key=lambda m: m.start))
+        at = bisect_left(starts, one.start)
+        after = at < len(kept) and kept[at].start < one.end
+        if not after and not (at and kept[at - 1].end > one.start):
+            kept.insert(at, one)
+            starts.insert(at, one.start)
+    return tuple(kept)
 
 
 def choice(client: Client) -> str:

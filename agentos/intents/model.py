@@ -58,3 +58,5 @@ class Understanding(BaseModel):
     sensitivity: Literal["normal", "confidential"] = "normal"
     urgency: Literal["low", "normal", "high"] = "normal"
     language: Literal["en", "de", "unknown"] = "unknown"
+    unread: tuple[str, ...] = ()
+    """Words of a request for an invoice that no rule has read: a card quotes them before anything is done."""

@@ -5,17 +5,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
-from agentos.intents.amounts import FoundAmount, find_amounts
+from agentos.intents.amounts import FoundAmount, find_amounts, with_basis
 from agentos.intents.clients import ClientMention, find_clients
 from agentos.intents.dates import FoundDate, find_dates
 from agentos.intents.language import Language, detect
+from agentos.intents.leftovers import Leftover, counted, counts, leftovers, no_issue, orders, orders_in, quoted
 from agentos.intents.model import OpenQuestion, Understanding, Workflow
 from agentos.intents.parts import find_parts
-from agentos.intents.slots import Filled, fill_amount, fill_client, fill_due, find_description
+from agentos.intents.slots import (
+    Filled,
+    FoundDescription,
+    fill_amount,
+    fill_client,
+    fill_due,
+    find_description,
+    name_in,
+    unsure_amount,
+)
 from agentos.intents.text import clean
 from agentos.intents.topics import LONGEST, between, title, topic
 from agentos.intents.urls import FoundUrl, find_urls
@@ -60,7 +71,9 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
     text before calling. What is not certain is a question; a text in another language is understood as far as names,
     amounts and dates go, and its goal is asked for."""
     read = _read(clean(text), business, clients, now)
-    filled = _fill(read, business, clients)
+    filled, unread = _fill(read, business, clients)
+    if unread is None:
+        filled, read = {}, replace(read, parts=Parts(None))
     slots = {name: value for name, (value, question) in filled.items() if question is None and value is not None}
     questions = tuple(question for _, question in filled.values() if question is not None)
     if read.parts.workflow is None and (read.language == "unknown" or not re.search(r"[^\W\d_]{2}", read.text)):
@@ -73,6 +86,7 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
         sensitivity=sensitivity(read.text, read.mentions, clients),
         urgency=_urgency(read.text),
         language=read.language,
+        unread=unread or (),
     )
 
 
@@ -99,8 +113,12 @@ def _invoice_amounts(
     return tuple(one for one in found if clause[0] <= one.start < clause[1]) or found
 
 
-def _fill(read: Read, business: Business, clients: Mapping[str, Client]) -> dict[str, Filled]:
+def _fill(
+    read: Read, business: Business, clients: Mapping[str, Client]
+) -> tuple[dict[str, Filled], tuple[str, ...] | None]:
+    """The slots, and what was said about an invoice and not read; None: what is wanted is no new invoice."""
     filled: dict[str, Filled] = {}
+    unread: tuple[str, ...] | None = ()
     parts = read.parts
     if parts.workflow in ("publish-post", "produce-and-invoice"):
         filled["topic"] = _topic(read, "What should the post be about?")
@@ -108,27 +126,128 @@ def _fill(read: Read, business: Business, clients: Mapping[str, Client]) -> dict
     elif parts.workflow == "research-brief":
         filled["topic"] = _topic(read, "What should the brief be about?")
     if parts.invoice:
-        filled.update(_invoice(read, parts.invoice, business, clients))
+        invoice, unread = _invoice(read, parts.invoice, business, clients, filled.get("topic", (None, None))[0])
+        filled.update(invoice)
     if read.urls:
         filled["urls"] = list(dict.fromkeys(one.url for one in read.urls)), None
-    return filled
+    return filled, unread
 
 
-def _invoice(read: Read, clause: Span, business: Business, clients: Mapping[str, Client]) -> dict[str, Filled]:
+def _invoice(
+    read: Read, clause: Span, business: Business, clients: Mapping[str, Client], about: str | None
+) -> tuple[dict[str, Filled], tuple[str, ...] | None]:
     here = [m for m in read.mentions if clause[0] <= m.start < clause[1]]
     described = _description(read, clause)
     addressed = _addressees(read.text, here) or here or list(read.mentions)
     client = fill_client(read.text[clause[0] : clause[1]], addressed, clients)
+    known = clients.get(client[0] or "")
+    left = _left(read, clause, described, about, client[1])
+    if no_issue(left):
+        return {}, None
+    amounts = [_beside(one, described) for one in read.amounts]
     filled = {
         "client": client,
-        "amount": fill_amount(read.amounts, business, clients.get(client[0] or "")),
-        "due": fill_due(read.dates),
+        "amount": _plain_amount(fill_amount(amounts, business, known), read, left, described),
+        "due": fill_due([_unclear_due(read.text, day, left) for day in read.dates]),
     }
     if described is None and read.parts.workflow == "send-invoice":
         filled["description"] = None, OpenQuestion(slot="description", text="What is the invoice for?")
     else:
-        filled["description"] = described, None
-    return filled
+        filled["description"] = described.text if described else None, None
+    return filled, _unread(read, left, described, business, known)
+
+
+def _left(
+    read: Read, clause: Span, described: FoundDescription | None, about: str | None, unknown: OpenQuestion | None
+) -> list[Leftover]:
+    """What nobody has read: of the invoice's clause, or of everything where nothing else is asked for."""
+    text, post = read.text, read.parts.post
+    amounts = [with_basis(text, one) for one in read.amounts]
+    known = [*amounts, *[(u.start, u.end) for u in read.urls], *[_name_span(m) for m in read.mentions]]
+    known += [(d.start, d.end) for d in read.dates if d.due]
+    known += [(described.start, described.end)] if described else []
+    if unknown is not None and not read.mentions and (name := name_in(text[clause[0] : clause[1]])):
+        at = text.find(name, clause[0])
+        known += [(at, at + len(name))] if at >= 0 else []
+    days = [(d.start, d.end) for d in read.dates if not d.due and not re.match(r"\d+ [^\W\d]+$", d.text)]
+    if post is None:
+        return list(leftovers(text, known, amounts, days, (0, len(text))))
+    known.append((post.start(), _post_end(read, post, about)))
+    outside = [(0, clause[0]), (clause[1], len(text))]
+    return [
+        *leftovers(text, known, amounts, days, clause),
+        *(one for span in outside for one in orders(text, known, span)),
+    ]
+
+
+def _name_span(mention: ClientMention) -> Span:
+    """Without a last word that counts: in "Acme Studio Stundensatz" it is no part of a name."""
+    head, _, last = mention.text.rpartition(" ")
+    return mention.start, mention.end - (len(last) if mention.near and head and counts(last) else 0)
+
+
+def _post_end(read: Read, post: re.Match[str], about: str | None) -> int:
+    at = read.text.find(about, post.end()) if about else -1
+    return at + len(about or "") if at >= 0 else post.end()
+
+
+def _beside(found: FoundAmount, described: FoundDescription | None) -> FoundAmount:
+    """ "for phase 4 500 EUR": the first group of figures may belong to the description."""
+    if described is None or found.problem or found.start - described.end not in (0, 1):
+        return found
+    groups = re.findall(r"\d+", found.text)
+    if not re.search(r"\d \d", found.text) or len(groups) < 2:
+        return found
+    return replace(found, problem="can be read two ways")
+
+
+def _unclear_due(text: str, day: FoundDate, left: Sequence[Leftover]) -> FoundDate:
+    """A date right behind words that nobody has read may be part of what they say ("2% off if paid within 10 days")."""
+    for one in left:
+        if day.due and one.end <= day.start and not text[one.end : day.start].strip():
+            return replace(day, day=None, problem=f"stands behind “{one.text}”")
+    return day
+
+
+def _unread(
+    read: Read,
+    left: Sequence[Leftover],
+    described: FoundDescription | None,
+    business: Business,
+    client: Client | None,
+) -> tuple[str, ...]:
+    """What a card must quote. What only made the amount a question is answered with it."""
+    kept = [
+        " ".join(one.text.split()) for one in left if not (one.figure or one.beside) or orders_in(one.text) is not None
+    ]
+    if described and orders_in(described.text) is not None:
+        kept.append(described.text)
+    for found in read.amounts:
+        _, end = with_basis(read.text, found)
+        rate = re.search(r"(\d+) ?%", read.text[found.end : end])
+        if rate and Decimal(rate[1]) != _usual_rate(business, client):
+            kept.append(read.text[found.end : end].strip(" ,("))
+    return tuple(dict.fromkeys(kept))
+
+
+def _usual_rate(business: Business, client: Client | None) -> Decimal | None:
+    if client is None or client.vat != "standard" or business.small_business:
+        return None
+    return client.vat_rate if client.vat_rate is not None else business.vat_rate
+
+
+def _plain_amount(filled: Filled, read: Read, left: Sequence[Leftover], described: FoundDescription | None) -> Filled:
+    """The amount, where nothing stands with it that may change it; otherwise a question that names what was seen."""
+    value, question = filled
+    if question is not None:
+        return filled
+    span = (read.amounts[0].start, read.amounts[0].end) if read.amounts else None
+    seen = [quoted(read.text, one, span) for one in left if one.figure or one.beside]
+    if described and counted(described.text):
+        seen.append(described.text)
+    if not seen:
+        return filled
+    return None, unsure_amount(value, seen)
 
 
 def _addressees(text: str, mentions: list[ClientMention]) -> list[ClientMention]:
@@ -136,7 +255,7 @@ def _addressees(text: str, mentions: list[ClientMention]) -> list[ClientMention]
     return mentions if len({m.ids for m in mentions}) > 1 else mentions[:1]
 
 
-def _description(read: Read, clause: Span) -> str | None:
+def _description(read: Read, clause: Span) -> FoundDescription | None:
     known = [(m.start, m.end) for m in read.mentions] + [(a.start, a.end) for a in read.amounts]
     stops = [(d.start, d.end) for d in read.dates if d.due] + [(u.start, u.end) for u in read.urls]
     return find_description(read.text, clause, known, stops)

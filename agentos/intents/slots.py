@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from agentos.intents.amounts import FoundAmount, slot
 from agentos.intents.clients import ClientMention, choice
 from agentos.intents.dates import FoundDate
+from agentos.intents.leftovers import orders_in
 from agentos.intents.model import OpenQuestion
 from agentos.intents.topics import tidy
 from agentos.workspace.model import Business, Client
@@ -61,7 +63,7 @@ def fill_client(clause: str, mentions: Sequence[ClientMention], clients: Mapping
 
 def _unknown_client(clause: str, mentions: Sequence[ClientMention], clients: Mapping[str, Client]) -> OpenQuestion:
     near = [i for m in mentions for i in m.ids]
-    name = next((m.text for m in mentions if m.near), None) or _name_in(clause)
+    name = next((m.text for m in mentions if m.near), None) or name_in(clause)
     everyone = list(dict.fromkeys([*near, *sorted(clients)]))[:_MANY]
     choices = tuple(choice(clients[i]) for i in everyone)
     if not name:
@@ -71,7 +73,7 @@ def _unknown_client(clause: str, mentions: Sequence[ClientMention], clients: Map
     return OpenQuestion(slot="client", text=text, choices=choices)
 
 
-def _name_in(clause: str) -> str | None:
+def name_in(clause: str) -> str | None:
     for pattern in _UNKNOWN:
         for match in pattern.finditer(clause):
             name = tidy(match["name"])
@@ -92,6 +94,9 @@ def fill_amount(amounts: Sequence[FoundAmount], business: Business, client: Clie
     for found in amounts:
         if found.problem:
             return None, _amount_question(found, home)
+    if len(amounts) > 1 and _repeated(amounts):
+        text = "An amount is named more than once. How much is the invoice in total?"
+        return None, OpenQuestion(slot="amount", text=text)
     distinct = {(found.values[0], found.currency or home, found.basis) for found in amounts}
     bases = {basis for _, _, basis in distinct} - {None}
     if len({(value, currency) for value, currency, _ in distinct}) > 1 or len(bases) > 1:
@@ -102,6 +107,11 @@ def fill_amount(amounts: Sequence[FoundAmount], business: Business, client: Clie
     return slot(amounts[0].values[0], amounts[0].currency or home, basis or business.amounts), None
 
 
+def _repeated(amounts: Sequence[FoundAmount]) -> bool:
+    """The same figure twice may be one amount or two parts of one."""
+    return len({(found.values[0], found.currency) for found in amounts}) == 1
+
+
 def _amount_question(found: FoundAmount, home: str) -> OpenQuestion:
     suffix = f" {found.basis}" if found.basis else ""
     choices = tuple(one if one.endswith(("net", "gross")) else one + suffix for one in found.choices)
@@ -109,6 +119,16 @@ def _amount_question(found: FoundAmount, home: str) -> OpenQuestion:
         f"“{found.text}” {found.problem}. How much is the invoice in total, as in: 1200 {found.currency or home} net?"
     )
     return OpenQuestion(slot="amount", text=text, choices=choices)
+
+
+def unsure_amount(value: Mapping[str, str], seen: Sequence[str]) -> OpenQuestion:
+    """The question about an amount beside which something stands that may change it; `seen` is quoted."""
+    words = ", ".join(f"“{' '.join(one.split())}”" for one in dict.fromkeys(seen))
+    text = (
+        f"{words}: I can't tell what that makes of the amount. How much is the invoice in total, as in: 1200 "
+        f"{value['currency']} net?"
+    )
+    return OpenQuestion(slot="amount", text=text)  # the figure that was seen is offered as no choice: it is the guess
 
 
 def _offer(found: FoundAmount, home: str) -> str:
@@ -137,22 +157,52 @@ _ARTICLE = re.compile(r"(?:(?:the|our|die|den|der|das|dem) )?")
 _FOR = re.compile(r"\b(?:for|für|wegen|regarding|because of|betreffend|description:|beschreibung:)\s+", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class FoundDescription:
+    """`text` describes the work; the span holds the "for" before it, too."""
+
+    start: int
+    end: int
+    text: str
+
+
 def find_description(
     text: str, clause: tuple[int, int], known: Sequence[tuple[int, int]], stops: Sequence[tuple[int, int]]
-) -> str | None:
-    """What an invoice is for: the words after "for" that are neither the client nor the amount (`known` spans)."""
+) -> FoundDescription | None:
+    """What an invoice is for: the words after "for" that are neither the client nor the amount (`known` spans), as far
+    as they describe something: an order in them ("..., but ask me first") ends them."""
     for match in _FOR.finditer(text, *clause):
         begin = match.end()
+        if _THE_INVOICE.match(text, begin):
+            continue
         if any(begin < end and begin <= start and _ARTICLE.fullmatch(text, begin, start) for start, end in known):
             continue
         stop = min((start for start, _ in [*known, *stops] if begin < start < clause[1]), default=clause[1])
-        phrase = tidy(
-            re.sub(
-                r"^(?:the|den|die|das|der|our|unseren?)\s+(?=\w)",
-                "",
-                re.sub(r"\s*\b(?:in rechnung|berechnen)\b.*$", "", text[begin:stop], flags=re.I),
-            )
-        )
+        stop = _described(text, begin, stop)
+        raw = re.sub(r"\s*\b(?:in rechnung|berechnen)\b.*$", "", text[begin:stop], flags=re.I)
+        phrase = tidy(re.sub(r"^(?:the|den|die|das|der|our|unseren?)\s+(?=\w)", "", raw))
         if phrase:
-            return phrase
+            at = text.find(phrase, begin, stop)
+            return FoundDescription(match.start(), at + len(phrase) if at >= 0 else stop, phrase)
     return None
+
+
+_THE_INVOICE = re.compile(r"(?:(?:the|an?|this|die|eine|diese) )?(?:invoice|bill|rechnung)\b", re.IGNORECASE)
+
+
+def _described(text: str, begin: int, stop: int) -> int:
+    """Where the description ends: before the first order in it, unless that is its first word, and at the first comma
+    or bracket, unless a list goes on there ("talks in Berlin, Hamburg and Munich")."""
+    pause = _PAUSE.search(text, begin, stop)
+    if pause and not _LIST.fullmatch(text[pause.start() : stop].rstrip(" .,")):
+        stop = pause.start()
+    at = orders_in(text[begin:stop])
+    return begin + at if at is not None and _ARTICLE_TAIL.sub("", text[begin : begin + at]).strip() else stop
+
+
+_PAUSE = re.compile(r",(?!\d)|[;(]|\s[–—-]\s")
+_ITEM = r"\s*[^\W\d][\w'’-]*(?: [\w'’-]+){0,2}"
+_LIST = re.compile(rf"(?:,{_ITEM}?)+?,? (?:and|und){_ITEM}", re.IGNORECASE)
+_ARTICLE_TAIL = re.compile(
+    r"^(?:the|an?|our|your|my|die|der|das|den|dem|eine[nrms]?|ein|unsere[nrms]?)\s+", re.IGNORECASE
+)

@@ -13,6 +13,10 @@ MAX_CHARACTERS = 20_000
 _HIDDEN = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, 0xAD])
 
 
+_TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+"""Colours and cursor moves of a terminal (ECMA-48 control sequences)."""
+
+
 def clean(text: str) -> str:
     """The text as the rules read it. Raises IntentRejected when nothing is left or it is too long; callers record the
     raw text first, so that what is refused here can still be found and sent again."""
@@ -23,7 +27,7 @@ def clean(text: str) -> str:
             code="intent.too_long",
         )
     normal = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).translate(_HIDDEN)
-    visible = "".join(_visible(ch) for ch in normal)
+    visible = "".join(_visible(ch) for ch in _TERMINAL.sub(" ", normal))
     lines = [line for line in visible.split("\n") if not line.lstrip().startswith(">")]
     result = re.sub(r"\n{3,}", "\n\n", "\n".join(re.sub(r"[ \t]+", " ", line).strip() for line in lines)).strip()
     if not result:

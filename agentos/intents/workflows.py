@@ -55,7 +55,7 @@ _OWN_TASK = re.compile(
     re.IGNORECASE,
 )
 _ABBREVIATION = re.compile(
-    r"\b(?:ltd|inc|co|corp|no|nr|dr|mr|mrs|b\.v|e\.k|e\.v|u\.a|z\.b|ca|zzgl|inkl|exkl|excl|incl|max|bzw|vs|e\.g|i\.e|d\.h|approx|etc|\d{1,2})$",
+    r"\b(?:ltd|inc|co|corp|no|nr|dr|mr|mrs|b\.v|e\.k|e\.v|u\.a|z\.b|ca|zzgl|mwst|ust|tsd|mio|std|inkl|exkl|excl|incl|max|bzw|vs|e\.g|i\.e|d\.h|approx|etc|\d{1,2})$",
     re.I,
 )
 

@@ -162,7 +162,7 @@ class Models:
         if isinstance(result, Failure):
             return self._failed(candidate, exchange, tab, result)
         self._circuits.record(candidate.circuit, Outcome(ok=True), self._clock.now())
-        tab.charge(candidate, result.usage or _bound(exchange))
+        tab.charge(candidate, _believed(result.usage, _bound(exchange)))
         return result
 
     def _failed(self, candidate: Candidate, exchange: Exchange, tab: Tab, failure: Failure) -> Failed:
@@ -194,6 +194,22 @@ def _total(costs: Iterable[Money]) -> Money:
 
 def _bound(exchange: Exchange) -> Usage:
     return Usage(input_tokens=answers.most_tokens(exchange), output_tokens=exchange.max_tokens, estimated=True)
+
+
+def _believed(usage: Usage | None, bound: Usage) -> Usage:
+    """What a server reports, up to what the request can have used: a figure above that is no figure, and would shut
+    the budget. It is kept beside the bound."""
+    if usage is None:
+        return bound
+    if usage.input_tokens <= bound.input_tokens and usage.output_tokens <= bound.output_tokens:
+        return usage
+    return Usage(
+        input_tokens=min(usage.input_tokens, bound.input_tokens),
+        output_tokens=min(usage.output_tokens, bound.output_tokens),
+        cached_input_tokens=min(usage.cached_input_tokens, bound.input_tokens),
+        estimated=True,
+        reported_tokens=usage.input_tokens + usage.output_tokens,
+    )
 
 
 def _answer(reply: Reply, verdict: answers.Accepted, candidate: Candidate, tab: Tab, started: float) -> ModelAnswer:

@@ -44,6 +44,7 @@ class Usage(BaseModel):
     output_tokens: int = Field(default=0, ge=0)
     cached_input_tokens: int = Field(default=0, ge=0, description="of the input, read from the provider's own cache")
     estimated: bool = False
+    reported_tokens: int = Field(default=0, ge=0, description="what the server claimed, where that can't be")
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -51,6 +52,7 @@ class Usage(BaseModel):
             output_tokens=self.output_tokens + other.output_tokens,
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             estimated=self.estimated or other.estimated,
+            reported_tokens=self.reported_tokens + other.reported_tokens,
         )
 
 

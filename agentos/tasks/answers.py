@@ -6,7 +6,7 @@ Needs only the store, so that it answers at once; the work that follows is `adva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,17 @@ LARGE_TEXT = 32_768
 
 class NotFound(AgentOSError):
     code = "not_found"
+
+
+def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[str]:
+    """The slots of a card's effects that rest on these, one upon another, in the card's order."""
+    out = set(slots)
+    found: list[str] = []
+    for effect in effects:  # they stand in the order in which they are done, so that one pass is enough
+        if effect["slot"] not in out and not out.isdisjoint(effect.get("after") or ()):
+            out.add(effect["slot"])
+            found.append(effect["slot"])
+    return found
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,17 @@ class Desk:
         effects = sorted(state.effects.values(), key=lambda effect: effect.seq, reverse=True)
         return [effect.key for effect in effects if self._stands(effect.key)]
 
+    def resting_on(self, key: str) -> list[str]:
+        """Effects of the same task that were done after `key` because they rest on it and still stand; newest first."""
+        started = started_of(self.store.log, key)
+        if started is None or started.forgotten:
+            return []
+        effects = sorted(self.load(started.stream.removeprefix("task/")).effects.values(), key=lambda e: e.seq)
+        step = [e for e in effects if e.data["step"] == started.data["step"]]
+        slots = {started.data["slot"], *resting([e.data for e in step], [started.data["slot"]])}
+        later = [e.key for e in step if e.data["slot"] in slots and e.key != key]
+        return [one for one in reversed(later) if self._stands(one)]
+
     def _stands(self, key: str) -> bool:
         log = self.store.log
         return not key.endswith("/undo") and receipt_of(log, key) is not None and not is_undone(log, key)
@@ -187,7 +209,8 @@ class Desk:
     # -- answering
 
     def approve(self, name: str, struck: Sequence[str] = ()) -> TaskState:
-        """Grant the card's effects, but for those struck out (by slot). Granting twice is the same as once."""
+        """Grant the card's effects, but for those struck out (by slot) and those that rest on them. Granting twice is
+        the same as once."""
         state, card = self.card(name)
 
         def on(current: CardState, _: TaskState) -> Fact | None:
@@ -201,8 +224,9 @@ class Desk:
             effects = current.data["effects"]
             if unknown := set(struck) - {effect["slot"] for effect in effects}:
                 raise Refused(f"The card has no {sorted(unknown)[0]!r} to strike out.", code="card.no_such_effect")
-            kept = [{"key": e["key"], "digest": e["digest"]} for e in effects if e["slot"] not in struck]
-            out = [e["key"] for e in effects if e["slot"] in struck]
+            left_out = {*struck, *resting(effects, struck)}
+            kept = [{"key": e["key"], "digest": e["digest"]} for e in effects if e["slot"] not in left_out]
+            out = [e["key"] for e in effects if e["slot"] in left_out]
             return ApprovalGranted(card=current.id, effects=kept, struck=out, via=self.via)
 
         return self._answer(state, card, on, "approval.granted")

@@ -117,6 +117,7 @@ class LiveCaller:
             cost=cost,
             latency_ms=answer.latency_ms,
             cached=answer.cached,
+            reported_tokens=answer.usage.reported_tokens,
         )
         settled = self._settled(call, cost, answer.usage.input_tokens + answer.usage.output_tokens, "answered")
         await run.record(run.event(fact, key=key, actor=f"agent:{self._manifest.role}"), settled)

@@ -120,6 +120,7 @@ def _described(item: Item, reasons: tuple[Reason, ...]) -> dict[str, Any]:
         "verb": proposal.verb,
         "title": proposal.title,
         "to": proposal.to,
+        "after": list(item.after),
         "subject": proposal.subject,
         "amounts": proposal.amounts.model_dump(mode="json") if proposal.amounts else None,
         "reversible": item.verb.reversible,

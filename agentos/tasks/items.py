@@ -70,8 +70,9 @@ def undo_items(run: TaskRun, step: Step) -> tuple[list[Item], list[str]]:
 
 def _flagged(run: TaskRun, source: str) -> list[str]:
     """What a checker found in work that the operator let stand: it must stand on the card, too."""
-    found = []
-    if (run.state.understanding or {}).get("guessed"):
+    understood = run.state.understanding or {}
+    found = [f"This was said and not understood: “{words}”" for words in understood.get("unread") or ()]
+    if understood.get("guessed"):
         found.append(f"A model, not you, read “{run.plan.workflow}” into the request.")
     for step in run.plan.steps:
         output = run.output(step.id)
@@ -90,6 +91,7 @@ def _item(run: TaskRun, source: str, proposal: Proposal, doubled: set[str]) -> I
     system = system_of(run, proposal.system)
     if proposal.verb not in system.verbs:
         raise Permanent(f"{proposal.system} has no verb {proposal.verb!r}.", code="effect.unknown_verb")
+    system.check(proposal.verb, proposal.payload)
     slot = proposal.slot[1:] if proposal.slot.startswith("/") else f"{run.task}/{source}/{proposal.slot}"
     output, labels = run.output(source) or {}, run.state.step(source).labels
     return Item(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
 from agentos.workspace.lines import Key
-from agentos.workspace.model import Business, Client, Configuration, InvoiceSettings
+from agentos.workspace.model import Address, Business, Client, Configuration, InvoiceSettings
 from agentos.workspace.patterns import may_coincide, pattern_fault
 from agentos.workspace.tax_ids import tax_number_fault, vat_id_fault
 
@@ -47,7 +50,22 @@ def configuration_faults(configuration: Configuration) -> Iterator[Found]:
                 )
 
 
+def _hidden_faults(settings: BaseModel) -> Iterator[Found]:
+    """One-line texts stand on invoices, in XML and in the books: what can't be seen there must not be in them."""
+    for name, value in settings:
+        if isinstance(value, Address):
+            yield from (((name, *key), message, expected) for key, message, expected in _hidden_faults(value))
+        texts = [value] if isinstance(value, str) and name not in _MANY_LINES else value if name == "aliases" else ()
+        if any(unicodedata.category(ch) in _HIDDEN for text in texts for ch in text.strip()):
+            yield (name,), "holds a line break, a control character or a hidden direction mark.", "Write it anew."
+
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_MANY_LINES = frozenset({"notes"})
+
+
 def _business_faults(business: Business) -> Iterator[Found]:
+    yield from _hidden_faults(business)
     try:
         ZoneInfo(business.timezone)
     except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError on some platforms
@@ -63,6 +81,7 @@ def _business_faults(business: Business) -> Iterator[Found]:
 
 
 def client_faults(client: Client) -> Iterator[Found]:
+    yield from _hidden_faults(client)
     if not client.name.strip():
         yield ("name",), "is empty.", "Expected the client's name."
     yield from _identity_faults(client.email, client.vat_id)

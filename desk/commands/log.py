@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import click
 
+from agentos.errors import Refused
 from agentos.events.record import Record
 from desk.options import common
 from desk.render.event import event_line
@@ -160,18 +161,36 @@ def check(session: Session, listed: bool) -> int:
     return 0 if report.ok else 1
 
 
+OPEN_FOLDERS = ("site", "knowledge", "outbox", "books", "clients", "recipes", "inbox")
+"""Folders of a workspace that are published, sent, shared or read by agents."""
+
+
+def _outside_of_what_is_read(root: Path, target: Path) -> None:
+    real = target.resolve()
+    for name in OPEN_FOLDERS:
+        if real.is_relative_to((root / name).resolve()):
+            raise Refused(
+                f"The log holds clients' data in the open, and {name}/ is published or read.",
+                hint="Name a folder outside the workspace, such as one on an encrypted disk.",
+                code="export.place",
+            )
+
+
 @command.command("export")
 @click.argument("dir", type=click.Path(path_type=Path))
 @click.option("--format", "format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True)
 @click.option("--no-blobs", is_flag=True, help="Leave out drafts, sources and other large texts.")
+@click.option("--force", is_flag=True, help="Write over an export that is there already.")
 @common
-def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"], no_blobs: bool) -> None:
+def export(session: Session, dir: Path, format: Literal["jsonl", "parquet"], no_blobs: bool, force: bool) -> None:
     """Write the log to DIR: JSON lines, or one Parquet file a day; and what its events name by digest (drafts, sources,
-    large results) to DIR/blobs. Clients' data stands in it in the open."""
+    large results) to DIR/blobs. Clients' data stands in it in the open: only you can read the files, and they never go
+    where a site is published or agents read."""
     from agentos.events.export import export as export_to
 
+    _outside_of_what_is_read(session.root, dir)
     store = session.store
-    files: list[Any] = export_to(store.log, dir, format=format, blobs=None if no_blobs else store.blobs)
+    files: list[Any] = export_to(store.log, dir, format=format, blobs=None if no_blobs else store.blobs, force=force)
     blobs = [path for path in files if path.parent.name == "blobs"]
     for path in files:
         if path not in blobs:

@@ -24,11 +24,15 @@ class Reach:
 
 @as_command("undo")
 @click.argument("what", metavar="[TASK|EFFECT]", required=False)
+@click.option("--only", is_flag=True, help="Just the effect named, and not what rests on it.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def command(session: Session, what: str | None, yes: bool) -> int:
-    """Take back the last action, everything a task did, or the one effect named. A task that still goes on is cancelled
-    by it, so its last action takes all of its actions along."""
-    found = [reach_of(session, key) for key in session.desk.undoable(what)]
+def command(session: Session, what: str | None, only: bool, yes: bool) -> int:
+    """Take back the last action, everything a task did, or the one effect named with what rests on it. A task that
+    still goes on is cancelled by it, so its last action takes all of its actions along."""
+    keys = session.desk.undoable(what)
+    if not only and len(keys) == 1:
+        keys = [*session.desk.resting_on(keys[0]), *keys]
+    found = [reach_of(session, key) for key in keys]
     possible = [one for one in found if one.possible]
     for one in found:
         session.say(f"  {'↶' if one.possible else warn('stands:')} {line(one.title)}")

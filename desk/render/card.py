@@ -10,6 +10,7 @@ from typing import Any
 from agentos.ids import short
 from agentos.tasks.state import CardState, TaskState
 from desk.reading import Earlier
+from desk.render.invoice import invoice_lines
 from desk.render.overview import KINDS
 from desk.render.style import bad, bold, clean, costs, cut, dim, good, line, moment, money, span, warn, wrapped
 
@@ -78,6 +79,9 @@ def _effect_lines(number: int, part: Part, width: int) -> list[str]:
     if effect["amounts"]:
         net, vat, gross = (money(effect["amounts"][key]) for key in ("net", "vat", "gross"))
         lines.append(f"     net {net} + VAT {vat} = {bold(gross)}")
+    lines += invoice_lines(part.payload or {}, width)
+    if effect.get("after"):
+        lines.append(dim(f"     rests on {', '.join(line(slot) for slot in effect['after'])}"))
     way = {"free": "Undo:", "compensable": "Undo:", "final": "Can't be undone:"}[effect["reversible"]]
     return [*lines, *(dim(text) for text in wrapped(f"{way} {effect['undo']}", width, "     "))]
 
@@ -136,6 +140,8 @@ def _difference(part: Part, text: str, zone: tzinfo, now: datetime, full: bool) 
     if not alike:
         return [dim(f"  Unlike {when}: “{cut(part.earlier.title, 50)}”")]
     changes = changed_lines(before, after)
+    if not changes and "⟦" in text:
+        return [dim(f"  The same words as {when}; what ⟦…⟧ stands for is this invoice's own.")]
     if not changes:
         return [dim(f"  The same as {when}.")]
     shown = changes if full else changes[:MOST_CHANGES]

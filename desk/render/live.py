@@ -27,7 +27,7 @@ def _row(mark: str, name: str, text: str = "") -> str:
 def _planned(data: dict[str, Any]) -> str:
     count, cost = len(data["plan"]["steps"]), data["estimate"].get("cost")
     price = (
-        f", models cost about {costs([cost]) if cost else 'an unknown sum'}"
+        f", models cost {'about ' + costs([cost]) if cost else 'an unknown sum'}"
         if cost is None or Decimal(cost["amount"])
         else ""
     )

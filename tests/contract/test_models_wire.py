@@ -75,12 +75,22 @@ def unused_address() -> str:
 
 
 async def test_usage_and_cost_to_the_last_digit() -> None:
-    usage = {"prompt_tokens": 1234, "completion_tokens": 7, "total_tokens": 1241}
+    usage = {"prompt_tokens": 123, "completion_tokens": 7, "total_tokens": 130}
     with openai_server(says("Hi.", usage=usage)) as server:
         answer = await models(endpoint(server, input_price="0.15", output_price="0.60")).call(PLAIN)
-    assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.estimated) == (1234, 7, False)
-    assert answer.cost == Money.of("0.0001893", "USD")
+    assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.estimated) == (123, 7, False)
+    assert answer.cost == Money.of("0.00002265", "USD")
     assert answer.endpoint == server.base_url.removeprefix("http://").removesuffix("/v1")
+
+
+async def test_usage_that_no_request_can_have_is_charged_at_the_bound_and_kept_beside_it() -> None:
+    usage = {"prompt_tokens": 10**12, "completion_tokens": 10**12, "total_tokens": 2 * 10**12}
+    with openai_server(says("Hi.", usage=usage)) as server:
+        port = models(endpoint(server, input_price="10", output_price="10"))
+        answer, estimate = await port.call(PLAIN), port.estimate(PLAIN)
+    assert answer.cost == estimate.cost
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (estimate.input_tokens, estimate.output_tokens)
+    assert (answer.usage.estimated, answer.usage.reported_tokens) == (True, 2 * 10**12)
 
 
 @pytest.mark.parametrize(

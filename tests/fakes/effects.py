@@ -55,6 +55,10 @@ class FakeSystem:
         self._script.clear()
         self.searchable = True
 
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        if payload.get("refused"):
+            raise Permanent(f"{self.name} can't take that.")
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         if verb not in self.verbs:
             raise Permanent(f"{self.name} can't {verb}.")

@@ -489,3 +489,103 @@ def test_doctor_lists_a_recipe_that_can_t_be_used(agentos: Agentos, root: Path) 
     said = agentos("doctor")
     assert said.code == 1
     assert "recipes/note.toml:2: titel is not a setting" in said.out
+
+
+SMALL = "Invoice Acme Studio 300 EUR for consulting"
+
+
+@pytest.mark.parametrize(
+    ("said", "quote"),
+    [(", but ask me first", "but ask me first"), (", don't send it", "don't send it"), (" monthly", "monthly")],
+)
+def test_what_was_said_and_not_understood_stands_on_a_card(agentos: Agentos, root: Path, said: str, quote: str) -> None:
+    agentos("run", SMALL + said)
+    waiting = agentos("desk", "--json").json[0]
+    if waiting["kind"] == "question":  # "monthly" may change the amount, too
+        agentos("answer", waiting["card"], "300 EUR net")
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    assert f"This was said and not understood: “{quote}”" in shown
+    assert outbox(root) == []
+
+
+def test_striking_one_effect_says_what_rests_on_it(agentos: Agentos, root: Path) -> None:
+    agentos("run", INVOICE)
+    card = card_of(agentos)
+    assert "rests on ledger" in agentos("show", card).out
+    approved = agentos("approve", card, "--strike", "ledger")
+    assert "Without ledger these are not done either" in approved.out
+    assert approved.out.index("not done either") < approved.out.index("Approved")
+    told = approved.out[approved.out.index("Not done:") :]
+    assert "[ledger]" in told
+    assert "[mail]" in told
+    assert outbox(root) == []
+
+
+def test_undoing_one_effect_takes_along_what_rests_on_it(agentos: Agentos, root: Path) -> None:
+    agentos("run", INVOICE)
+    task = agentos("approve", card_of(agentos), "--json").json["task"]
+    undone = agentos("undo", f"invoice:main/issue/{task}/invoice/invoice")
+    assert undone.code == 0
+    lines = [line for line in undone.out.splitlines() if "↶" in line]
+    assert ["Mail" in lines[0], "Book" in lines[1], "Invoice" in lines[2]] == [True, True, True]
+    assert outbox(root) == []
+    assert agentos("show", task).out.count("      undone") == 3
+
+
+def test_undoing_only_one_effect_leaves_the_others(agentos: Agentos, root: Path) -> None:
+    agentos("run", INVOICE)
+    task = agentos("approve", card_of(agentos), "--json").json["task"]
+    assert agentos("undo", "--only", f"ledger:main/book/{task}/invoice/ledger").code == 0
+    assert agentos("show", task).out.count("      undone") == 1
+    assert len(outbox(root)) == 1
+
+
+def test_an_edit_that_could_not_be_sent_is_refused_at_once(agentos: Agentos) -> None:
+    agentos("run", INVOICE)
+    card = card_of(agentos)
+    refused = agentos("edit", card, "--slot", "mail", "--title", "x\r\nBcc: evil@evil.example")
+    assert (refused.code, "line break" in refused.err) == (1, True)
+    assert card_of(agentos) == card
+    assert "approval.edited" not in types(agentos)
+
+
+def test_an_export_goes_nowhere_where_it_is_read_and_overwrites_nothing(
+    agentos: Agentos, root: Path, tmp_path: Path
+) -> None:
+    for folder in ("site/public", "knowledge", "outbox/x", "books"):
+        refused = agentos("log", "export", str(root / folder))
+        assert (refused.code, "in the open" in refused.err) == (1, True)
+    target = tmp_path / "kept"
+    assert agentos("log", "export", str(target)).code == 0
+    assert (target / "events.jsonl").stat().st_mode & 0o777 == 0o600
+    again = agentos("log", "export", str(target))
+    assert (again.code, "--force" in again.err) == (1, True)
+    assert agentos("log", "export", str(target), "--force").code == 0
+
+
+def test_a_vat_category_that_does_not_fit_the_country_asks(agentos: Agentos, root: Path) -> None:
+    file = root / "clients" / "acme-studio.toml"
+    text = file.read_text().replace('country = "DE"', 'country = "US"')
+    file.write_text(f'vat = "reverse_charge"\nvat_id = "XX99"\n{text}' if "vat_id" not in text else text)
+    agentos("run", SMALL)
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    assert "outside the EU" in shown
+    assert outbox(root) == []
+
+
+def test_the_card_shows_all_that_an_approval_of_an_invoice_binds(agentos: Agentos, root: Path) -> None:
+    agentos("run", "Invoice Beta Ltd 700 EUR for a workshop, due 5 January")
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    for fact in ("for: a workshop", "to pay: by 20", "-01-05, to DE", "VAT: none, reverse charge: ",
+                 "buyer: Beta Ltd, 1 Sample Lane, D02 X285 Dublin, IE, VAT id IE1234567T"):  # fmt: skip
+        assert fact in shown
+
+
+def test_terms_that_differ_are_not_called_the_same_as_the_last_ones(agentos: Agentos) -> None:
+    agentos("run", INVOICE)
+    agentos("approve", card_of(agentos))
+    agentos("run", f"{INVOICE}, due 5 January")
+    shown = " ".join(agentos("show", card_of(agentos)).out.split())
+    assert "The same as the last one" not in shown
+    assert "The same words as the last one" in shown
+    assert "-01-05" in shown

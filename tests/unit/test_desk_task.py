@@ -99,7 +99,7 @@ def test_days_are_named_when_there_are_several_and_the_forgotten_says_so() -> No
         (("step.failed", {"step": "s", "kind": "permanent", "redo": None, "reasons": [], "code": "x.y"}),
          "✗ s          x.y"),
         (("task.planned", {"plan": {"workflow": "w", "steps": [{}]}, "estimate": {"cost": None}}),
-         "· plan       w: 1 step, models cost about an unknown sum"),
+         "· plan       w: 1 step, models cost an unknown sum"),
         (("task.planned", {"plan": {"workflow": "w", "steps": [{}, {}]},
                            "estimate": {"cost": {"amount": "0", "currency": "USD"}}}), "· plan       w: 2 steps"),
     ],

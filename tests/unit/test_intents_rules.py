@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -243,15 +244,23 @@ def test_a_megabyte_is_rejected_with_advice():
     assert caught.value.code == "intent.too_long"
 
 
-def test_the_longest_request_is_read_quickly():
-    for piece in ("and invoice ", "write a ", "1.2", "Acme ", "send x ", "(", "a ", "für ", "by ", "1 000 "):
-        started = datetime.now(UTC)
-        read((piece * 20_000)[:20_000])
-        assert (datetime.now(UTC) - started).total_seconds() < 5
+@pytest.mark.parametrize(
+    "piece", ["and invoice ", "write a ", "1.2", "Acme ", "send x ", "(", "a ", "für ", "by ", "1 000 "]
+)
+def test_a_long_request_costs_in_proportion_to_its_length(piece: str):
+    def cost(length: int) -> float:
+        took = []
+        for _ in range(3):
+            began = time.process_time()
+            read((piece * length)[:length])
+            took.append(time.process_time() - began)
+        return min(took)
+
+    assert cost(20_000) < 10 * cost(5_000), "four times the length costs about four times as much, not sixteen"
 
 
 def test_control_characters_do_not_reach_a_slot():
-    assert read("Write a post about heat\x00 \u202epumps\x1b[31m").slots["topic"] == "heat pumps [31m"
+    assert read("Write a post about heat\x00 \u202epumps\x1b[31m").slots["topic"] == "heat pumps"
 
 
 @pytest.mark.parametrize(

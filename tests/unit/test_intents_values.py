@@ -221,7 +221,8 @@ def test_a_bare_day_answers_when_is_it_due(answer, day):
     [
         ("Acme Studio GmbH", {"acme-studio"}),
         ("acme studio", {"acme-studio"}),
-        ("ACME STUDIO LTD", {"acme-studio"}),
+        ("ACME STUDIO GMBH", {"acme-studio"}),
+        ("Beta Limited", {"beta-ltd"}),
         ("Acme", {"acme-studio"}),
         ("Acme Stduio", {"acme-studio"}),
         ("AcmeStudio", {"acme-studio"}),
@@ -255,9 +256,15 @@ def test_other_names_are_nobody(text):
         "Invoice Bee Hotels 5 EUR",
         "Invoice Old Acme 5 EUR",
         "an Beta Reisen",
+        "Invoice Acme Studio Berlin GmbH 5 EUR",
+        "invoice acme studio berlin gmbh 5 eur",
+        "Invoice Acme Studio AG 5 EUR",
+        "Invoice Acme Studio Ltd. 5 EUR",
+        "Invoice Nord Acme Studio GmbH 5 EUR",
+        "Invoice Bee GmbH 5 EUR",
     ],
 )
-def test_one_word_of_a_name_beside_another_word_is_somebody_else(text):
+def test_a_name_beside_another_word_or_another_legal_form_is_somebody_else(text):
     (mention,) = find_clients(text, CLIENTS)
     assert mention.near
     assert read_client(text, CLIENTS) is None

@@ -383,3 +383,16 @@ def test_one_wrong_digit_is_always_noticed(position: int, shift: int):
     index = position % 20 + 2
     changed = good[:index] + str((int(good[index]) + shift) % 10) + good[index + 1 :]
     assert not valid_iban(changed)
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u0007", "\n", "\u2066", "\u00ad"])
+def test_what_can_not_be_seen_on_an_invoice_is_refused_with_file_and_line(made: Path, hidden: str) -> None:
+    file = made / "clients" / "acme-studio.toml"
+    plain = file.read_text(encoding="utf-8")
+    for old in ("Acme Studio GmbH", "Musterstraße 12", "Anna Beispiel"):
+        written = "".join(f"\\u{ord(ch):04x}" for ch in hidden)
+        file.write_text(plain.replace(old, f"{old}{written}x"), encoding="utf-8")
+        (problem,) = load_workspace(made).problems
+        line = 1 + next(n for n, text in enumerate(plain.splitlines()) if old in text)
+        assert problem.where.startswith(f"clients/acme-studio.toml:{line}")
+        assert "direction mark" in problem.message

@@ -22,7 +22,7 @@ def clean(value: object) -> object:
     """Text without what XML and a printed line can't hold: control characters, surrogates, runs of white space."""
     if not isinstance(value, str):
         return value
-    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Cn"} else c for c in value)
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Cn"} else c for c in value)
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", kept)).strip()
 
 

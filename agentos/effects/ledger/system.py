@@ -48,6 +48,9 @@ class LedgerSystem:
         self._currency = currency
         self._title = title
 
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        """What is wrong with an entry shows only with its day and number."""
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         """Add the entry. A repeat returns the first receipt; another payload under this key is refused.
 

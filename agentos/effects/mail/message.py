@@ -107,6 +107,14 @@ def compose(
     return key_header(KEY_HEADER, key) + re.sub(rb"\r\n|\r|\n", b"\r\n", message.as_bytes())
 
 
+def check_headers(mail: Mail) -> None:
+    """Raises Permanent for what would not be a header: a line break in the subject, an address that is none."""
+    mail.recipients()
+    _one_line(mail.subject, "The subject")
+    if mail.language:
+        _one_line(mail.language, "The language")
+
+
 def key_header(name: str, key: str) -> bytes:
     """A header line that gives back exactly this key through `read_key`, however long it is and whatever it holds.
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agentos.clock import Clock
 from agentos.effects.durable import explained, only_writer
 from agentos.effects.mail import addresses, smtp
-from agentos.effects.mail.message import Mail, compose, moment, without_notes
+from agentos.effects.mail.message import Mail, check_headers, compose, moment, without_notes
 from agentos.effects.mail.outbox import Entry, Outbox, is_name
 from agentos.effects.port import (
     Absent,
@@ -64,6 +64,10 @@ class MailSystem:
             undo = "Taken out of the outbox again, unless you have sent it yourself."
             send = Verb(name="send", reversible="free", undo=undo, held=True, outgoing=True)
         return {"send": send, "recall": _RECALL}
+
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        if verb == "send":
+            check_headers(_mail(payload))
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         act = {"send": self._send, "recall": self._recall}.get(verb)

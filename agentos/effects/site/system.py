@@ -68,6 +68,9 @@ class SiteSystem:
     def verbs(self) -> Mapping[str, Verb]:
         return _VERBS
 
+    def check(self, verb: str, payload: dict[str, Any]) -> None:
+        """A post is looked over by the editor; what else may be wrong shows only with its day."""
+
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         act = {"publish": self._publish, "unpublish": self._unpublish}.get(verb)
         if act is None:
