@@ -40,10 +40,10 @@ class Untouchable:
 
 
 class Declaring:
-    """An outside system that says what it is and does nothing."""
+    """An outside system that says what it is and looks over a payload, and does nothing."""
 
     def __init__(self, system: Any) -> None:
-        self.name, self.account, self.verbs = system.name, system.account, system.verbs
+        self.name, self.account, self.verbs, self.check = system.name, system.account, system.verbs, system.check
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AssertionError(f"a replay asked an outside system to {name}")
