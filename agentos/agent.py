@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from datetime import datetime
+from random import Random
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,11 +76,13 @@ class Kit(Protocol):
     language: str
     tier: Tier
     now: datetime
-    random: random.Random
     feedback: tuple[str, ...]
     """Reasons of the checker that sent this step back; empty on the first round."""
     answers: dict[str, str]
     """The operator's answers to this step's questions, by slot."""
+
+    @property
+    def random(self) -> Random: ...
 
     def new_id(self) -> str: ...
 

@@ -7,7 +7,7 @@ import time
 
 from benchmarks.rows import LATEST, Row, table, write
 
-ALL = ("steps", "appends", "status", "growth")
+ALL = ("steps", "layers", "appends", "status", "growth")
 
 
 def main() -> int:
@@ -24,7 +24,10 @@ def main() -> int:
         print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     print(table(rows))
     if not given.dry:
+        from benchmarks.pictures import draw
+
         write(rows)
+        draw()
     return 0
 
 

@@ -95,7 +95,7 @@ async def note_end(run: TaskRun) -> None:
     """Keep the hash of its end outside the log, so that a cut tail is found. A help, never a reason to fail a task."""
     if run.newest is not None:
         with suppress(OSError):
-            await run.off_loop(run.platform.store.witness.note, run.newest.seq, run.newest.hash)
+            await run.platform.store.witness.noted(run.newest.seq, run.newest.hash)
 
 
 async def _contradicted(run: TaskRun, error: Contradiction) -> bool:

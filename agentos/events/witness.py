@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentos.events.log import Reader
 from agentos.ids import digest
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Witness:
@@ -18,26 +20,40 @@ class Witness:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
         self._newest: tuple[int, bytes] = (0, b"")
-        self._noted = 0
+        self._waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
 
     def note(self, seq: int, hash: bytes) -> None:
-        """Append one line, durably. From several threads at once, the newest is noted for all: its hash rests on the
-        others'. A line cut short by a crash is passed over when reading."""
-        self._newest = max(self._newest, (seq, hash))
-        with self._lock:
-            if seq > self._noted:
-                newest = self._newest
-                self._write(*newest)
-                self._noted = newest[0]
-
-    def _write(self, seq: int, hash: bytes) -> None:
+        """Append one line, durably. A line cut short by a crash is passed over when reading."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with open(self._path, "ab") as file:
             file.write(f"{seq} {hash.hex()}\n".encode())
             file.flush()
             os.fsync(file.fileno())
+
+    async def noted(self, seq: int, hash: bytes) -> None:
+        """`note`, once for all that this turn of the loop brings: the newest hash rests on the others'. Raises
+        OSError."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._newest = max(self._newest, (seq, hash))
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.setdefault(loop, []).append(done)
+        loop.call_soon(self._turn, loop)
+        await done
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting = [one for one in self._waiting.pop(loop, []) if not one.done()]
+        try:
+            if waiting:
+                self.note(*self._newest)
+        except OSError as error:
+            for one in waiting:
+                one.set_exception(error)
+        else:
+            for one in waiting:
+                one.set_result(None)
 
     def last(self, rewinds: Sequence[Mapping[str, Any]] = ()) -> tuple[int, bytes] | None:
         """The newest note; from the file's end, where no restore has rewound the log."""

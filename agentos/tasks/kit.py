@@ -6,9 +6,10 @@ and asks only for what is not recorded yet. A replay has a kit that can ask for 
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from datetime import datetime
+from functools import cached_property
+from random import Random
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -52,7 +53,7 @@ class AgentKit:
     ) -> None:
         """`insists`: the task's knobs have chosen the tier, for all calls of the step."""
         self.task, self.step, self.language, self.tier, self.now = task, step, language, tier, now
-        self.random = random.Random(seed)  # noqa: S311  (reproducible on purpose)
+        self._seed = seed
         self.feedback = feedback
         self.answers = answers or {}
         self.influences: set[str] = set()
@@ -62,6 +63,11 @@ class AgentKit:
         self._confidential = confidential
         self._insists = insists
         self._seen: Counter[str] = Counter()
+
+    @cached_property
+    def random(self) -> Random:
+        """Reproducible on purpose. Made when first asked for: seeding costs as much as a commit's own code."""
+        return Random(self._seed)  # noqa: S311
 
     def new_id(self) -> str:
         return uuid7(int(self.now.timestamp() * 1000), self.random.randbytes(10))

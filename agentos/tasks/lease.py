@@ -40,8 +40,11 @@ class Lease:
 
     def _opened(self) -> int:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            except FileNotFoundError:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StorageError(
                 f"the lease of a task can't be taken ({error.strerror}): nothing was begun",

@@ -124,7 +124,10 @@ class TaskState:
         return bool((self.estimate or {}).get("tier"))
 
     def step(self, id: str) -> StepState:
-        return self.steps.setdefault(id, StepState())
+        found = self.steps.get(id)
+        if found is None:
+            found = self.steps[id] = StepState()
+        return found
 
     def open_cards(self) -> list[CardState]:
         return [card for card in self.cards.values() if card.status == "open"]
