@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from agentos.events.chain import GENESIS
@@ -32,5 +33,6 @@ class Mark:
         try:
             aside.write_text(f"{seq} {hash.hex()}\n", "ascii")
             os.replace(aside, self._path)
-        except OSError:  # a full disk: the next worker verifies a little more
-            aside.unlink(missing_ok=True)
+        except OSError:  # a full disk, or one that can't be written: the next worker verifies a little more
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)

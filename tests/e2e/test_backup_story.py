@@ -38,7 +38,7 @@ class Machine:
         return json.loads(out)
 
     def cards(self) -> list[str]:
-        return [card["card"] for card in self.call("desk") if card["kind"] == "effects"]
+        return [card["card"] for card in self.call("desk") if card["kind"] == "approval"]
 
     def numbers(self) -> list[str]:
         return sorted(path.stem for path in self.root.glob("books/invoices/*.json"))
