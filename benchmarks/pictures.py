@@ -39,14 +39,14 @@ def _bars(title: str, bars: Sequence[tuple[str, float]], path: Path) -> Path:
 
     mpl.rcParams["svg.hashsalt"] = "agentos"  # the same figures give the same file
     mpl.rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=(8, 0.5 + 0.45 * len(bars)), layout="constrained")
+    figure = Figure(figsize=(8, 0.7 + 0.42 * len(bars)), layout="constrained")
     axes: Any = figure.subplots()
     names, values = [name for name, _ in bars], [value for _, value in bars]
     colours = [OURS if n == 0 or "bench-layers" in path.name else PEER for n in range(len(bars))]
     drawn = axes.barh(names, values, color=colours)
     axes.bar_label(drawn, [f" {value:,.1f}" for value in values])
     axes.invert_yaxis()
-    axes.set_title(title, loc="left", fontsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.xaxis.set_visible(False)
     axes.margins(x=0.12)

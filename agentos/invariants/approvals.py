@@ -16,7 +16,8 @@ DECISIONS = (
 
 @before("card.once", *DECISIONS)
 def once(world: World, record: Record) -> Iterator[str]:
-    """A card is decided once; only a denial may follow a grant, and only before its effects began."""
+    """A card is decided once; only a denial may follow a grant, and only before its effects began. A restore voids the
+    grants from before it."""
     task = world.task(record)
     if task is None:
         return
@@ -27,7 +28,7 @@ def once(world: World, record: Record) -> Iterator[str]:
         begun = [key for key in card.granted if key in task.effects]
         if begun:
             yield f"denied after {begun[0]} began"
-    elif card.status != "open":
+    elif card.status != "open" and not (world.looking and record.type == "approval.superseded"):
         yield f"card {card.id} is {card.status} already"
 
 

@@ -12,6 +12,8 @@ from agentos.invariants.world import CLOSING, RECEIPTS, Effect, Task, World, eff
 from agentos.tasks.items import filled
 from agentos.tasks.values import digest_of, unpack
 
+ADOPTED = "adopted"
+
 
 @before("effect.once", *RECEIPTS)
 def once(world: World, record: Record) -> Iterator[str]:
@@ -46,7 +48,7 @@ def proposed(world: World, record: Record) -> Iterator[str]:
     """What is done is what its step proposed, with the operator's edits: the same digest."""
     task = world.task(record)
     data = record.data
-    if task is None or data["undoes"] or not data.get("source"):
+    if task is None or data["undoes"] or not data.get("source") or data["authority"] == ADOPTED:
         return
     from agentos.effects.port import Proposal
 
@@ -73,11 +75,15 @@ def payload(world: World, record: Record) -> Iterator[str]:
 @before("effect.authority", "effect.started")
 def authority(world: World, record: Record) -> Iterator[str]:
     """An effect has an authority: a grant of its key and digest, policy's allow, or, to undo, the operator's word or an
-    unwind."""
+    unwind; what was done after a backup is adopted after the restore, and only then."""
     task = world.task(record)
     data = record.data
     by = data["authority"]
     if task is None or by == "policy":
+        return
+    if by == ADOPTED:
+        if not world.looking:
+            yield "it is adopted, and no restore was being looked after"
         return
     if by in ("operator", "unwind"):
         if not data["undoes"]:
@@ -103,8 +109,9 @@ def denied(world: World, record: Record) -> Iterator[str]:
 
 @before("effect.stopped", "effect.started", "model.reserved")
 def stopped(world: World, record: Record) -> Iterator[str]:
-    """Nothing is done outside and no model is asked while the platform is stopped."""
-    if world.stopped:
+    """Nothing is done outside and no model is asked while the platform is stopped. What is adopted was done before."""
+    adopted = record.type == "effect.started" and not record.forgotten and record.data["authority"] == ADOPTED
+    if world.stopped and not (adopted and world.looking):
         yield f"{record.type} while stopped"
 
 

@@ -12,9 +12,10 @@ from agentos.platform import Store
 def whole(store: Store) -> Iterator[tuple[int | None, str]]:
     """The log is what was written: gap-free, its chain of hashes intact, as witnessed outside, its database sound."""
     from agentos.events.verify import verify
-    from agentos.events.witness import witness_of
+    from agentos.events.witness import rewinds_of
 
-    verdict = verify(store.log, None, witness_of(store.root).notes())  # of blobs, `blob.kept` looks at those named
+    noted = store.witness.notes(rewinds_of(store.log))
+    verdict = verify(store.log, None, noted)  # of blobs, `blob.kept` looks at those named
     if not verdict.ok:
         yield verdict.first_bad, verdict.why
 

@@ -84,6 +84,8 @@ class World:
         """Client id -> names and addresses that must not stand in the open."""
         self.stopped = False
         self.restored = False
+        self.looking = False
+        """Between a restore and the start that looks outside first: what is adopted then was done before."""
         self.money = Money()
         self.blobs: set[str] = set()
         """Names that were looked at."""
@@ -183,8 +185,9 @@ class World:
     def _platform(self, record: Record, _: Task | None) -> None:
         if record.type in ("platform.stopped", "platform.started"):
             self.stopped = record.type == "platform.stopped"
+            self.looking = self.looking and self.stopped
         elif record.type == "platform.restored":
-            self.stopped, self.restored = True, True
+            self.stopped = self.restored = self.looking = True
 
     def _workspace(self, record: Record, _: Task | None) -> None:
         if record.type != "workspace.file_changed" or record.forgotten:

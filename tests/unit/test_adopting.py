@@ -12,6 +12,7 @@ from agentos.backup.make import back_up
 from agentos.backup.restore import restore
 from agentos.effects.port import Observed
 from agentos.errors import Refused, Transient
+from agentos.invariants.check import check
 from agentos.tasks.adopted_numbers import adopted_numbers
 from agentos.tasks.adopting import Adoption, adopt_and_start
 from agentos.tasks.answers import Desk
@@ -57,12 +58,20 @@ class Office:
     def start(self) -> Adoption:
         found = adopt_and_start(self.bench.platform)
         assert found is not None
+        self.holds()
         return found
+
+    def holds(self) -> None:
+        """Every invariant of the log."""
+        report = check(self.bench.platform.store)
+        assert report.ok, report.violations
 
     async def approve(self, task: str) -> Any:
         for card in self.bench.state(task).open_cards():
             self.bench.desk.approve(card.id)
-        return (await self.bench.advance(task)).state
+        state = (await self.bench.advance(task)).state
+        self.holds()
+        return state
 
 
 async def test_an_open_task_does_not_do_again_what_was_done_after_the_backup(tmp_path: Path) -> None:
