@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,8 @@ def around_log(points: Points, told: Callable[[int], None] = lambda pages: None)
             told(pages)
             at("committed")
             if pages >= _CHECKPOINT:
-                connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)
+                with suppress(apsw.BusyError):  # another process is at it: SQLite's own hook passes over that, too
+                    connection.wal_checkpoint(database, apsw.SQLITE_CHECKPOINT_PASSIVE)
             return apsw.SQLITE_OK
 
         connection.set_commit_hook(before)
