@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -206,15 +207,25 @@ with Family(lock) as family:
                 time.sleep(0.05)
 
 
+def guards() -> list[psutil.Process]:
+    """Our children that are a guard. One that has ended and is not waited for yet has no command line any more."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if guard.__file__ in child.cmdline():
+                found.append(child)
+    return found
+
+
 def test_when_the_guard_was_killed_its_successor_knows_the_children(tmp_path: Path, lock: int) -> None:
     one, two = service(tmp_path, "import time; time.sleep(600)", "one"), service(tmp_path, "pass", "two")
     with Family(lock) as family:
         family.start(one)
-        (first,) = [child for child in psutil.Process().children() if guard.__file__ in child.cmdline()]
+        (first,) = guards()
         first.kill()
         assert gone([first.pid])
         family.start(two)
-        (second,) = [child for child in psutil.Process().children() if guard.__file__ in child.cmdline()]
+        (second,) = guards()
         assert second.pid != first.pid
         assert one.process is not None
         assert alive(one.process.pid)
