@@ -139,8 +139,8 @@ def _plan(recipe: Recipe, slots: Mapping[str, Any], steps: tuple[Step, ...]) -> 
 
 
 def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
-    """Every reference leads to a slot or to a step that stands before, every input is one the agent takes as it is, none
-    it requires is absent, and effects are those of steps that are there."""
+    """References lead to slots or to steps that stand before, every input is one the agent takes as it is, none
+    it needs is absent, and effects are those of steps that are there."""
     for _, message, hint in _input_faults(plan, agents):
         raise WorkspaceError(message, where=f"recipe {plan.workflow}", hint=hint)
 
@@ -194,7 +194,8 @@ def _unfit(request: type[BaseModel], name: str, value: Any) -> str:
 @cache
 def _taker(request: type[BaseModel], name: str) -> TypeAdapter[Any]:
     field = request.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])
+    taken: Any = Annotated[field.annotation, field]
+    return TypeAdapter(taken)
 
 
 def _title(recipe: Recipe, slots: Mapping[str, Any]) -> str:

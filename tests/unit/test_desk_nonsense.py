@@ -77,6 +77,11 @@ def test_a_card_of_another_workspace_is_not_here(agentos: Agentos) -> None:
     assert (refused.code, "There is no card" in refused.err) == (1, True)
 
 
+def test_doctor_lists_rules_that_can_t_be_read(agentos: Agentos, root: Path) -> None:
+    (root / "rules.toml").write_text("[[rules\n")
+    assert "rules.toml:1: is not valid TOML" in agentos("doctor").out
+
+
 def test_a_megabyte_as_the_request_is_kept_and_refused(agentos: Agentos) -> None:
     refused = agentos("run", MEGABYTE)
     assert (refused.code, "1,000,000 characters" in refused.err) == (1, True)
