@@ -121,7 +121,7 @@ def write_stop(file: Path, why: str) -> None:
     """The file counts by being there; its text is a help, and may be lost on a full disk."""
     file.touch()
     with suppress(OSError):
-        file.write_text(f"{why}\n", "utf-8")
+        file.write_bytes(f"{why}\n".encode("utf-8", "replace"))
 
 
 def stop_reason(file: Path) -> str:

@@ -24,6 +24,10 @@ manifest = Manifest(
 )
 
 MOST_STEPS = 12
+MOST_FAULTS, LONGEST_FAULT = 12, 200
+"""How much of what is wrong with a plan, and characters of each, goes back to the model: it is paid for."""
+RESERVED = ("intake", "plan", "slots", "intent", "language")
+"""The coordinator's own steps, and what inputs refer to."""
 _REFERENCE = re.compile(r"\$([a-z][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)")
 _SYSTEM = (
     "Plan the goal with the agents listed, and no others. Each step has an id of lower-case letters, an agent, its "
@@ -90,7 +94,9 @@ async def run(request: Request, kit: Kit) -> Result:
     plan = (await kit.fill(_SYSTEM, prompt, Result, tier="large")).value
     wrong = _faults(plan, request)
     if wrong:
-        raise Semantic(wrong)
+        raise Semantic(
+            [f"{said[:LONGEST_FAULT]}…" if len(said) > LONGEST_FAULT else said for said in wrong[:MOST_FAULTS]]
+        )
     return plan
 
 
@@ -100,7 +106,7 @@ def _faults(plan: Result, request: Request) -> list[str]:
     before: dict[str, Step] = {}
     wrong = []
     for step in plan.steps:
-        if step.id in before or step.id == "slots":
+        if step.id in before or step.id in RESERVED:
             wrong.append(f"The step id {step.id!r} is used twice or reserved.")
         if step.agent not in agents:
             wrong.append(f"Step {step.id}: there is no agent {step.agent!r}.")

@@ -123,7 +123,7 @@ def _source(citation: Citation) -> dict[str, Any]:
 
 def _reasons(request: Request, count: int) -> list[str]:
     asking = [hit for hit in request.hits if hit.get("severity", "card") != "note"]
-    reasons = [_CARD["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", "")) for hit in asking]
+    reasons = [_hit(hit) for hit in asking]
     if request.confidence is not None and request.confidence < CONFIDENT:
         reasons.append(_CARD["confidence"].format(share=f"{int(request.confidence * 100)} %"))
     reasons += [_counted(_CARD, "unread", count, note=note) for note in request.unread]
@@ -148,3 +148,10 @@ def _counted(words: dict[str, str], name: str, count: int, **more: str) -> str:
 def _known(language: str) -> str:
     code = language[:2].lower()
     return code if code in _NOTE else "en"
+
+
+def _hit(hit: dict[str, Any]) -> str:
+    """A rule that could not be applied was hit by no sentence: its message says what is wrong with it."""
+    if not hit.get("sentence") and (message := str(hit.get("message", ""))):
+        return f"{message[0].upper()}{message[1:]}."
+    return _CARD["hit"].format(rule=hit.get("rule", "?"), sentence=hit.get("sentence", ""))

@@ -68,7 +68,7 @@ def _ask_words(session: Session, card: CardState) -> TaskState | None:
 def chosen(card: CardState, said: str) -> str:
     """A choice by the number that stands before it on the card; anything else is an answer in words."""
     choices = [str(choice) for choice in (card.data["question"] or {}).get("choices") or []]
-    by_number = said.isdecimal() and said not in choices and 0 < int(said) <= len(choices)
+    by_number = said.isdecimal() and len(said) < 4 and said not in choices and 0 < int(said) <= len(choices)
     return choices[int(said) - 1] if by_number else said
 
 

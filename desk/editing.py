@@ -21,6 +21,10 @@ class NothingToEdit(AgentOSError):
     code = "edit.nothing"
 
 
+class NoText(AgentOSError):
+    code = "edit.no_text"
+
+
 def edit_card(
     session: Session,
     state: TaskState,
@@ -43,10 +47,20 @@ def edit_card(
     if new == old:
         session.say("Nothing was changed.")
         return None
+    _refuse_no_text(new, SLOTS[slot])
     patch: Json = new.fields if slot == "post" else _mail_patch(session, state, step, new)
     for proposal in patch.get("proposals", ()) if slot == "mail" else ():
         session.platform.systems[proposal["system"]].check(proposal["verb"], proposal["payload"])
     return session.desk.edit(card.id, step, patch)
+
+
+def _refuse_no_text(new: Written, form: Form) -> None:
+    """An empty file, or one that is no text, is a slip: nobody sends or publishes that."""
+    for key in (form.keys[0], form.keys[-1]):
+        if not new.fields[key].strip():
+            raise NoText(f"The {key} would be empty.", hint="Nothing was changed. Is it the right file?")
+    if found := next((c for text in new.fields.values() for c in text if ord(c) < 32 and c not in "\n\r\t"), None):
+        raise NoText(f"The text holds a control character ({found!r}).", hint="Nothing was changed. Take it out.")
 
 
 def _slot_of(card: CardState) -> str:

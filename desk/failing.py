@@ -15,6 +15,8 @@ from agentos.errors import AgentOSError
 from desk.render.style import bad, clean, dim
 from desk.session import Session, colours
 
+MOST_SAID = 1000
+"""Characters of an error: what was given may stand in it, and may be a megabyte."""
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -49,6 +51,7 @@ def guarded(call: Callable[[], Any], session: Session) -> int:
 
 
 def _say(session: Session, code: str, message: str, hint: str, exit_code: int) -> int:
+    message, hint = _short(message), _short(hint)
     if session.as_json:
         session.give({"error": {"code": code, "message": message, "hint": hint}})
         return exit_code
@@ -56,6 +59,12 @@ def _say(session: Session, code: str, message: str, hint: str, exit_code: int) -
     if hint:
         click.echo(f"{dim('hint:')} {clean(hint)}", err=True, color=colours())
     return exit_code
+
+
+def _short(text: str) -> str:
+    """Both ends: what is wrong is often said after what was given."""
+    half = MOST_SAID // 2
+    return text if len(text) <= MOST_SAID else f"{text[:half]} … {text[-half:]}"
 
 
 def _usage(error: click.UsageError, session: Session) -> int:

@@ -8,6 +8,9 @@ from pathlib import Path
 from agentos.clock import SystemClock
 from agentos.errors import AgentOSError
 
+MOST = 10**12
+"""Of any currency: what policy.toml takes, too."""
+
 
 def checker(root: Path) -> Callable[[str], str | None]:
     """A check for Desk.submit: raises IntentRejected, and names the client when the rules found exactly one.
@@ -41,7 +44,13 @@ def budget_of(text: str | None) -> dict[str, str] | None:
     except InvalidOperation:
         value = Decimal(-1)
     currency = currency.strip().upper()
-    if not value.is_finite() or value < 0 or len(currency) != 3 or not currency.isascii() or not currency.isalpha():
+    if (
+        not value.is_finite()
+        or not 0 <= value <= MOST
+        or len(currency) != 3
+        or not currency.isascii()
+        or not currency.isalpha()
+    ):
         raise AgentOSError(
             f"{text!r} is not an amount of money.", hint='As in: --budget "0.50 EUR"', code="budget.unreadable"
         )

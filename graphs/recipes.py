@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agentos.errors import WorkspaceError
 from agentos.platform import AgentModule
 from agentos.tasks.plan import Plan, Step, references
 from agentos.workspace.lines import Key
-from agentos.workspace.read import decode, parse, read_bytes, relative, validate, wrong
+from agentos.workspace.read import MAX_BYTES, decode, parse, read_bytes, relative, validate, wrong
+
+RESERVED = ("intake", "plan", "slots", "intent", "language")
+"""No step may be called so: the coordinator's own steps, which are recorded before a plan's, and what inputs refer
+to."""
 
 
 class Recipe(BaseModel):
@@ -104,9 +108,11 @@ def _faults(recipe: Recipe, agents: Mapping[str, AgentModule] | None) -> Iterato
 def _seemingly_for(path: Path) -> str:
     """The workflow that a broken file names, as far as that can be read; else the file's own name."""
     try:
-        found = re.search(r"""^\s*workflow\s*=\s*["']([^"'\n]+)""", path.read_text("utf-8", "replace"), re.MULTILINE)
+        readable = path.is_file() and path.stat().st_size <= MAX_BYTES  # a pipe would be waited for
+        text = path.read_text("utf-8", "replace") if readable else ""
     except OSError:
-        found = None
+        text = ""
+    found = re.search(r"""^\s*workflow\s*=\s*["']([^"'\n]+)""", text, re.MULTILINE)
     return found[1] if found else path.stem
 
 
@@ -133,8 +139,8 @@ def _plan(recipe: Recipe, slots: Mapping[str, Any], steps: tuple[Step, ...]) -> 
 
 
 def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
-    """Every reference leads to a slot or to a step that stands before, every input is one the agent takes, and none it
-    requires is absent."""
+    """References lead to slots or to steps that stand before, every input is one the agent takes as it is, none
+    it needs is absent, and effects are those of steps that are there."""
     for _, message, hint in _input_faults(plan, agents):
         raise WorkspaceError(message, where=f"recipe {plan.workflow}", hint=hint)
 
@@ -142,6 +148,10 @@ def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
 def _input_faults(plan: Plan, agents: Mapping[str, AgentModule]) -> Iterator[tuple[int, str, str]]:
     """(index of the step, what is wrong, what was expected). What an unknown agent takes is not known."""
     for index, step in enumerate(plan.steps):
+        if step.id in RESERVED:
+            yield index, f"the id {step.id!r} is reserved", "Call the step something else."
+        if step.kind == "effects":
+            yield from ((index, message, hint) for message, hint in _effects_faults(step))
         names = references(dict(step.inputs)) - {"slots", "intent", "language"}
         if strange := names - set(step.needs):
             yield index, f"step {step.id!r} refers to {sorted(strange)} without needing it", "Add it to needs."
@@ -153,6 +163,39 @@ def _input_faults(plan: Plan, agents: Mapping[str, AgentModule]) -> Iterator[tup
             needed = {name for name, field in fields.items() if field.is_required()}
             if absent := needed - set(step.inputs):
                 yield index, f"step {step.id!r}: agent {step.agent!r} needs {sorted(absent)}", "Add it to inputs."
+            for name in sorted(step.inputs.keys() & fields.keys()):
+                if said := _unfit(agents[step.agent].Request, name, step.inputs[name]):
+                    yield index, f"step {step.id!r}: agent {step.agent!r} can't take this {name}: {said}", ""
+
+
+def _effects_faults(step: Step) -> Iterator[tuple[str, str]]:
+    """An effects step that names nothing would do nothing, and say that it is done."""
+    undone = step.inputs.get("undo")
+    if step.inputs.keys() == {"undo"} and (undone == "$slots.effects" or isinstance(undone, list | tuple)):
+        return
+    sources = step.inputs.get("from")
+    if step.inputs.keys() != {"from"} or not isinstance(sources, list | tuple) or not sources:
+        yield f"the effects step {step.id!r} names no steps", 'As in: inputs = { from = ["post"] }'
+    elif strange := [source for source in sources if source not in step.needs]:
+        yield f"the effects step {step.id!r} names {strange} without needing it", "Add it to needs."
+
+
+def _unfit(request: type[BaseModel], name: str, value: Any) -> str:
+    """Why an agent can't take a value; "" when it can, and where it refers to what is not known yet."""
+    if references(value):
+        return ""
+    try:
+        _taker(request, name).validate_python(value)
+    except ValidationError as error:
+        return error.errors()[0]["msg"][0].lower() + error.errors()[0]["msg"][1:]
+    return ""
+
+
+@cache
+def _taker(request: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    field = request.model_fields[name]
+    taken: Any = Annotated[field.annotation, field]
+    return TypeAdapter(taken)
 
 
 def _title(recipe: Recipe, slots: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,11 @@ class Knowledge:
             return []
         home = self.root.resolve()
         found = []
-        for path in self.root.rglob("*"):
-            below = path.relative_to(self.root)
-            if any(part.startswith(".") for part in below.parts) or not path.is_file():
-                continue
-            if path.resolve().is_relative_to(home):
-                found.append((below.as_posix(), path))
+        for base, folders, files in os.walk(self.root):  # what vanishes meanwhile is passed over
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for path in (Path(base, name) for name in files if not name.startswith(".")):
+                if path.is_file() and path.resolve().is_relative_to(home):
+                    found.append((path.relative_to(self.root).as_posix(), path))
         return sorted(found)
 
     def _read(self, path: Path, source: str) -> _File:

@@ -19,6 +19,8 @@ from agentos.workspace.model import Business, Client
 Filled = tuple[Any, OpenQuestion | None]
 
 _MANY = 12
+MOST_QUOTED = 200
+"""Characters of what was said that a question repeats."""
 _NAME = r"(?P<name>[^\W\d_][^,.;:!?\n\d€$£]{0,60}?)"
 _STOP = (
     r"(?= (?:an?|eine?)? ?(?:invoice|bill|rechnung|in rechnung)\b| (?:for|über|for|of|with|mit|für|wegen|by|bis"
@@ -115,9 +117,8 @@ def _repeated(amounts: Sequence[FoundAmount]) -> bool:
 def _amount_question(found: FoundAmount, home: str) -> OpenQuestion:
     suffix = f" {found.basis}" if found.basis else ""
     choices = tuple(one if one.endswith(("net", "gross")) else one + suffix for one in found.choices)
-    text = (
-        f"“{found.text}” {found.problem}. How much is the invoice in total, as in: 1200 {found.currency or home} net?"
-    )
+    currency = found.currency or home
+    text = f"“{_short(found.text)}” {found.problem}. How much is the invoice in total, as in: 1200 {currency} net?"
     return OpenQuestion(slot="amount", text=text, choices=choices)
 
 
@@ -142,7 +143,8 @@ def fill_due(dates: Sequence[FoundDate]) -> Filled:
     for found in due:
         if found.problem:
             text = (
-                f"“{found.text}” {found.problem}. When is it due, as in: 2026-12-15? Answer “none” for the usual term."
+                f"“{_short(found.text)}” {found.problem}. When is it due, as in: 2026-12-15?"
+                " Answer “none” for the usual term."
             )
             return None, OpenQuestion(slot="due", text=text, choices=found.choices)
     days = sorted({str(found.day) for found in due})
@@ -206,3 +208,8 @@ _LIST = re.compile(rf"(?:,{_ITEM}?)+?,? (?:and|und){_ITEM}", re.IGNORECASE)
 _ARTICLE_TAIL = re.compile(
     r"^(?:the|an?|our|your|my|die|der|das|den|dem|eine[nrms]?|ein|unsere[nrms]?)\s+", re.IGNORECASE
 )
+
+
+def _short(text: str) -> str:
+    """What a question quotes: enough to know it again."""
+    return text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}…"

@@ -106,7 +106,8 @@ def extract(text: str) -> dict[str, Any] | None:
         try:
             _, end = decoder.raw_decode(text, start)
             value = orjson.loads(text[start:end])
-        except (ValueError, RecursionError):
+            orjson.dumps(value)  # it reads deeper nesting than it writes, and the log has to keep it
+        except (ValueError, TypeError, RecursionError):
             start = text.find("{", start + 1)
             continue
         return value if isinstance(value, dict) else None

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from agentos.workspace.model import Currency, Percent, Settings
+from agentos.workspace.model import MOST_DAYS, Currency, Percent, Settings
 
 
 def _exact(value: object) -> object:
@@ -43,7 +43,7 @@ class LookAlikes(Settings):
     """When an earlier effect for the same client is near enough to be named beside a new one."""
 
     share: Percent = Field(default=Decimal(10), description="how far the amounts may differ, in percent")
-    days: int = Field(default=30, ge=0)
+    days: int = Field(default=30, ge=0, le=MOST_DAYS)
 
 
 class Budget(Settings):
@@ -64,8 +64,8 @@ class Budgets(Settings):
 class Approvals(Settings):
     """How long a card waits for an answer, and how long before its end it warns."""
 
-    expires_hours: int = Field(default=72, ge=1)
-    warn_hours: int = Field(default=12, ge=0)
+    expires_hours: int = Field(default=72, ge=1, le=24 * MOST_DAYS)
+    warn_hours: int = Field(default=12, ge=0, le=24 * MOST_DAYS)
 
     @model_validator(mode="after")
     def _warns_before(self) -> Approvals:

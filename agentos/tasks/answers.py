@@ -36,6 +36,7 @@ from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import stream_of
+from agentos.tasks.said import MOST_SAID, edited, said
 from agentos.tasks.state import CardState, TaskState, downstream, fold
 
 if TYPE_CHECKING:
@@ -233,6 +234,7 @@ class Desk:
 
     def deny(self, name: str, reason: str) -> TaskState:
         """A denial wins until an effect has started, even over an approval."""
+        reason = said(reason, "The reason")
         state, card = self.card(name)
 
         def on(current: CardState, task: TaskState) -> Fact | None:
@@ -249,6 +251,7 @@ class Desk:
         return self._answer(state, card, on, "approval.denied")
 
     def answer(self, name: str, text: str) -> TaskState:
+        text = said(text, "The answer")
         state, card = self.card(name)
 
         def on(current: CardState, _: TaskState) -> Fact | None:
@@ -271,6 +274,7 @@ class Desk:
 
     def edit(self, name: str, step: str, patch: dict[str, Any]) -> TaskState:
         """Replace fields of a step's output; what rests on it is done again, and a new card takes this one's place."""
+        patch = edited(patch)
         state, card = self.card(name)
 
         def on(current: CardState, task: TaskState) -> Fact | None:
@@ -288,6 +292,7 @@ class Desk:
 
     def cancel(self, name: str, why: str) -> TaskState:
         """Close the task and withdraw its cards. What was done stands, and can be undone."""
+        why = said(why, "The reason")
         state = self.task(name)
 
         def on(reader: Reader) -> Sequence[NewEvent]:
@@ -341,6 +346,7 @@ class Desk:
     def stop(self, why: str) -> list[str]:
         """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk
         too."""
+        why = why.encode("utf-8", "replace").decode()[:MOST_SAID]  # whatever is said, it stops
         self.store.stop(why)
         in_flight = [e.data["title"] for e in self._in_flight()]
         self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))
@@ -353,7 +359,7 @@ class Desk:
 
         verdict = verify_all(self.store, progress)
         if not verdict.ok and accept_damage:
-            accept(self.store, verdict, accept_damage)
+            accept(self.store, verdict, said(accept_damage, "The reason"))
         else:
             refuse_damaged(verdict)
         return verdict

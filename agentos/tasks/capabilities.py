@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from agentos.errors import AgentOSError, Missing, Outside, Permanent, Transient
+from agentos.agent import Question
+from agentos.errors import Missing, Outside, Permanent, Transient, WorkspaceError
 from agentos.intents.urls import find_urls
 from agentos.outside import CircuitOpen, Outcome
 from agentos.policy import Context, NeedsApproval, ReadAction, Refuse, decide
@@ -120,18 +121,12 @@ async def site_slugs(run: TaskRun) -> list[str]:
 
 async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:
     """The operator's own rules from `rules.toml` in the workspace; none when there is no such file."""
-    import tomllib
+    from agentos.workspace.rules import load_rules
 
-    path = run.platform.workspace.root / "rules.toml"
     try:
-        data = await asyncio.to_thread(path.read_text, encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    try:
-        rules = tomllib.loads(data).get("rules", [])
-    except tomllib.TOMLDecodeError as error:
-        raise AgentOSError(f"rules.toml: {error}", hint="Mend the file.", code="workspace.invalid") from None
-    return [dict(rule) for rule in rules]
+        return await asyncio.to_thread(load_rules, run.platform.workspace.root)
+    except WorkspaceError as error:  # half-edited perhaps: that is mended, not a reason to fail
+        raise Question("rules.toml", f"{error} Then answer “retry”.", ("retry",)) from None
 
 
 CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {

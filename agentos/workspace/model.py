@@ -13,6 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PLACEHOLDER = "(edit me)"
 """Ends a name that the template of an earlier version wrote: nobody's name."""
+MOST_DAYS = 3660
+"""Ten years: a longer span is a slip, and one of a million years is no date any more."""
+MOST_SECONDS = 3600.0
+"""The longest anything outside is waited for."""
 
 
 class Settings(BaseModel):
@@ -39,8 +43,8 @@ class InvoiceSettings(Settings):
 
     pattern: str = "{year}-{number:04}"
     credit_note_pattern: str = "CN-{year}-{number:04}"
-    next_number: int = Field(default=1, ge=1)
-    payment_days: int = Field(default=14, ge=0)
+    next_number: int = Field(default=1, ge=1, le=10**9)
+    payment_days: int = Field(default=14, ge=0, le=MOST_DAYS)
 
 
 class Business(Settings):
@@ -70,7 +74,7 @@ class Instalment(Settings):
     """One part of a payment schedule: `share` percent of the gross, due `days` after the invoice date."""
 
     share: Percent
-    days: int = Field(ge=0)
+    days: int = Field(ge=0, le=MOST_DAYS)
 
 
 class Client(Settings):
@@ -88,7 +92,7 @@ class Client(Settings):
     vat: Literal["standard", "reduced", "exempt", "reverse_charge", "outside_scope"] = "standard"
     vat_rate: Percent | None = None
     exemption_reason: str | None = None
-    payment_days: int | None = Field(default=None, ge=0)
+    payment_days: int | None = Field(default=None, ge=0, le=MOST_DAYS)
     schedule: tuple[Instalment, ...] = ()
     confidential: bool = False
     notes: str = ""
@@ -101,11 +105,11 @@ class ModelEndpoint(Settings):
     base_url: str | None = None
     api_key_env: str | None = Field(default=None, description="name of the environment variable that holds the key")
     local: bool = False
-    timeout_seconds: float = Field(default=60, gt=0)
+    timeout_seconds: float = Field(default=60, gt=0, le=MOST_SECONDS)
     structured: Literal["json_schema", "prompt"] = "json_schema"
     input_price: Decimal | None = None
     output_price: Decimal | None = None
-    max_output_tokens: int = Field(default=4096, gt=0)
+    max_output_tokens: int = Field(default=4096, gt=0, le=10**7)
 
 
 class ModelSettings(Settings):
@@ -118,7 +122,7 @@ class ModelSettings(Settings):
 
 class SmtpSettings(Settings):
     host: str
-    port: int = 587
+    port: int = Field(default=587, ge=1, le=65535)
     username: str | None = None
     password_env: str | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
@@ -128,7 +132,7 @@ class MailSettings(Settings):
     """Without `smtp`, mail is written to `outbox/` as .eml files. `hold_minutes` is how long it can be recalled."""
 
     from_address: str | None = None
-    hold_minutes: int = Field(default=0, ge=0)
+    hold_minutes: int = Field(default=0, ge=0, le=24 * 60 * MOST_DAYS)
     smtp: SmtpSettings | None = None
 
 
@@ -142,8 +146,8 @@ class WebSettings(Settings):
     """Pages may be read only from these hosts (a leading dot takes subdomains) and from URLs the operator named."""
 
     allow: tuple[str, ...] = ()
-    timeout_seconds: float = Field(default=20, gt=0)
-    max_bytes: int = Field(default=5_000_000, gt=0)
+    timeout_seconds: float = Field(default=20, gt=0, le=MOST_SECONDS)
+    max_bytes: int = Field(default=5_000_000, gt=0, le=10**9)
 
 
 class Hours(Settings):

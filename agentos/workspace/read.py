@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
@@ -36,14 +36,15 @@ def read_bytes(root: Path, path: Path) -> bytes:
         if not path.is_file():
             kind = "does not exist" if not path.exists() else "is not a file"
             raise WorkspaceError(f"{kind}.", where=where, hint="agentos init adds what is missing.")
-        data = path.read_bytes()
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         raise WorkspaceError(
             f"can't be read ({error.strerror}).", where=where, hint="Check its owner and permissions."
         ) from error
-    if len(data) > MAX_BYTES:
+    if size > MAX_BYTES:
         raise WorkspaceError(
-            f"has {len(data):,} bytes; at most {MAX_BYTES:,} are read.", where=where, hint="Is it the right file?"
+            f"has {size:,} bytes; at most {MAX_BYTES:,} are read.", where=where, hint="Is it the right file?"
         )
     return data
 
@@ -65,7 +66,7 @@ def decode(data: bytes, where: str) -> str:
 def parse(text: str, where: str) -> dict[str, Any]:
     """TOML as Python values; decimals stay exact."""
     try:
-        return tomllib.loads(text, parse_float=_exact)
+        data = tomllib.loads(text, parse_float=_exact)
     except (tomllib.TOMLDecodeError, InvalidOperation, RecursionError) as error:
         message, line = _syntax(str(error), text)
         raise WorkspaceError(
@@ -73,6 +74,19 @@ def parse(text: str, where: str) -> dict[str, Any]:
         ) from error
     except ValueError as error:  # an integer of thousands of digits
         raise WorkspaceError("holds a number that is too long.", where=where, hint="Shorten it.") from error
+    for key in _too_large(data):
+        raise wrong(text, where, key, "is larger than any number that can be kept.", "Shorten it.")
+    return data
+
+
+def _too_large(value: Any, key: Key = ()) -> Iterator[Key]:
+    """The places of integers that the log can't hold: JSON as it is written there ends at 64 bits, as TOML does."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in inner:
+            yield from _too_large(part, (*key, name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield key
 
 
 def _exact(text: str) -> Decimal | float:

@@ -25,7 +25,7 @@ def command(session: Session, call: bool) -> int:
     """Say what is configured, reachable and missing, and how to mend it. Changes nothing."""
     from agentos.workspace.doctor import examine
 
-    findings = [*examine(session.root, os.environ), *_recipes(session), *_remembered(session)]
+    findings = [*examine(session.root, os.environ), *_recipes(session), *_rules(session), *_remembered(session)]
     rows = [[_MARKS[one.state], one.area, line(one.what)] for one in findings]
     for shown, one in zip(columns(rows), findings, strict=True):
         session.say(shown)
@@ -45,6 +45,18 @@ def _recipes(session: Session) -> list[Finding]:
 
     broken = load_shelf(session.root / "recipes", load_agents()).broken
     return [Finding("recipes", "wrong", error.message, error.hint) for error in broken.values()]
+
+
+def _rules(session: Session) -> list[Finding]:
+    from agentos.errors import WorkspaceError
+    from agentos.workspace.doctor import Finding
+    from agentos.workspace.rules import load_rules
+
+    try:
+        load_rules(session.root)
+    except WorkspaceError as error:
+        return [Finding("rules", "wrong", error.message, error.hint)]
+    return []
 
 
 def _remembered(session: Session) -> list[Finding]:
