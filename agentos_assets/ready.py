@@ -19,6 +19,7 @@ from agentos.tasks.lease import is_taken
 from agentos.tasks.readiness import can_go_on, due_at
 from agentos.tasks.run import stream_of
 from agentos.tasks.state import TaskState, fold
+from agentos.views.overview import overview
 
 if TYPE_CHECKING:
     from agentos.platform import Store
@@ -100,9 +101,7 @@ def run_key(ready: list[Ready]) -> str:
 
 def open_tasks(store: Store) -> list[str]:
     """Every task that is not closed, oldest first."""
-    closed = {r.stream for r in store.log.read(types=("task.completed", "task.failed", "task.cancelled"))}
-    opened = (r.stream for r in store.log.read(types=("task.opened",)))
-    return [stream.removeprefix("task/") for stream in opened if stream not in closed]
+    return [stream.removeprefix("task/") for stream in overview(store).open]
 
 
 def _resumed(store: Store, text: str | None) -> Cursor:

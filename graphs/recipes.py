@@ -74,11 +74,6 @@ def _built_in() -> Mapping[str, Recipe]:
     return recipes
 
 
-def load_recipes(own: Path | None) -> dict[str, Recipe]:
-    """workflow -> recipe, without what can't be used."""
-    return load_shelf(own).recipes
-
-
 def _read(path: Path, agents: Mapping[str, AgentModule] | None) -> Recipe:
     """A file of the operator's. Raises WorkspaceError with the line and what was expected."""
     root = path.parent.parent

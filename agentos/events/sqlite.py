@@ -21,7 +21,7 @@ from agentos.events.group_commit import GroupCommit
 from agentos.events.log import Decision
 from agentos.events.record import FORGOTTEN, Appended, NewEvent, Record
 from agentos.events.upcast import upcast
-from agentos.events.writer import Writer, busy
+from agentos.events.writer import DAMAGED, Writer, busy, malformed
 from agentos.secrets.sealing import MARK, Sealer
 
 PATIENCE = 30.0
@@ -93,7 +93,7 @@ class SQLiteReader:
                 return {FORGOTTEN: True}
             if isinstance(error, AgentOSError):
                 raise
-            raise AgentOSError(f"event {record.seq} can't be read", hint=_DAMAGED, code="log.unreadable") from error
+            raise AgentOSError(f"event {record.seq} can't be read", hint=DAMAGED, code="log.unreadable") from error
 
     def _is_accepted(self, seq: int) -> bool:
         """Whether the operator goes on with this event as it is. Read bare, since that event may be broken too."""
@@ -252,13 +252,6 @@ def connect(path: Path, patience: float = PATIENCE) -> apsw.Connection:
     except (apsw.Error, ValueError) as error:  # ValueError: a damaged text that is no text
         raise unwritable(path, error) from error
     return connection
-
-
-_DAMAGED = "Nothing is done while it is so. Keep a copy of state/, then restore a backup: `agentos restore`."
-
-
-def malformed(error: Exception) -> StorageError:
-    return StorageError(f"the event log is damaged: {error}", hint=_DAMAGED, code="log.malformed")
 
 
 @contextmanager

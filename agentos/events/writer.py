@@ -162,9 +162,7 @@ def as_ours(error: BaseException) -> BaseException:
     if isinstance(error, apsw.BusyError):
         return busy()
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StorageError(
-            f"the event log is damaged: {error}", hint="Run `agentos log verify`.", code="log.malformed"
-        )
+        return malformed(error)
     if isinstance(error, apsw.Error):
         return StorageError(
             f"the event log can't be written: {error}", hint="Run `agentos doctor`.", code="log.unusable"
@@ -178,3 +176,10 @@ def busy() -> StorageError:
         hint="Close the backup or copy that holds it, and run it again.",
         code="log.busy",
     )
+
+
+DAMAGED = "Nothing is done while it is so. Keep a copy of state/, then restore a backup: `agentos restore`."
+
+
+def malformed(error: Exception) -> StorageError:
+    return StorageError(f"the event log is damaged: {error}", hint=DAMAGED, code="log.malformed")

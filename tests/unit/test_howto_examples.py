@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agentos.effects.port import effect_key
-from graphs.recipes import load_recipes, to_plan
+from graphs.recipes import load_shelf, to_plan
 from tests.contract import test_effect_systems as contract
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
@@ -89,6 +89,6 @@ def test_its_recipe_plans(tmp_path: Path, load: Any) -> None:
     noter: Any = load("write-an-agent.md", "agents/noter.py")
     (tmp_path / "keep-note.toml").write_text(code("write-an-agent.md", "recipes/keep-note.toml"), encoding="utf-8")
     agents = load_agents() | {"noter": noter}
-    plan = to_plan(load_recipes(tmp_path)["keep-note"], {"topic": "noise"}, agents)
+    plan = to_plan(load_shelf(tmp_path).recipes["keep-note"], {"topic": "noise"}, agents)
     assert plan.title == "Note on noise"
     assert noter.manifest.effects == ("journal.keep",)

@@ -11,7 +11,7 @@ import pytest
 from agentos.errors import WorkspaceError
 from agentos.tasks.plan import Plan
 from graphs.opening import load_agents
-from graphs.recipes import load_recipes, load_shelf, to_plan
+from graphs.recipes import load_shelf, to_plan
 
 README = files("agentos.workspace") / "template" / "recipes" / "README.md"
 
@@ -70,14 +70,14 @@ def test_a_slip_in_it_is_named(tmp_path: Path, good: str, bad: str, said: str) -
 
 def test_the_page_names_every_built_in_recipe() -> None:
     page = README.read_text("utf-8")
-    for workflow in load_recipes(None).keys() - {"undo"}:
+    for workflow in load_shelf(None).recipes.keys() - {"undo"}:
         assert f"`{workflow}`" in page
 
 
 def test_the_list_of_built_in_recipes_says_what_they_hold() -> None:
     page = files("graphs").joinpath("recipes", "README.md").read_text("utf-8")
     rows = {row[1]: row for row in re.findall(r"^(\| `([\w-]+)` \| ([\w, ]+) \| ([^|]+) \|.*)$", page, re.MULTILINE)}
-    recipes = load_recipes(None)
+    recipes = load_shelf(None).recipes
     assert rows.keys() == recipes.keys()
     for name, recipe in recipes.items():
         _, _, requires, steps = rows[name]
