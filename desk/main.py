@@ -31,6 +31,8 @@ COMMANDS = {
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
+    "views": "What the log says, as tables: tasks, money, clients, costs.",
+    "why": "Why a row of a view says what it says: its events.",
     "log": "The log: follow, filter, verify, check, export.",
     "backup": "A consistent backup into DIR, while everything runs.",
     "restore": "Go back to a backup: the log, not the world.",
@@ -43,7 +45,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay")),
+    ("Look back", ("views", "why", "log", "replay")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
