@@ -58,6 +58,9 @@ _RAW: Mapping[str, Any] = {
     "parked": pl.List(pl.Struct({"kind": pl.String, "on": pl.String, "until": pl.Int64})),
 }
 """Columns with times, which are handed over as microseconds since 1970."""
+_NESTED = {"parked", "reasons", "asked"}
+"""Columns that are handed over as JSON text: Polars makes lists of structs of it a hundred times quicker than of lists
+of dicts."""
 _TEXT = {"reserved", "cost", "net", "vat", "gross", "on", "due"}
 """Columns that are handed over as text and read by Polars, all at once."""
 
@@ -136,6 +139,8 @@ def _frame(type: str, cells: list[list[Any]], columns: Collection[str]) -> pl.Da
 
 def _series(name: str, values: list[Any]) -> pl.Series:
     dtype = SCHEMA[name]
+    if name in _NESTED:
+        return pl.Series(name, values, pl.String).str.json_decode(_RAW.get(name, dtype)).cast(dtype)
     if name in _RAW:
         return pl.Series(name, values, _RAW[name]).cast(dtype)
     if name not in _TEXT:
@@ -153,19 +158,19 @@ def _opened(data: Json) -> tuple[Any, ...]:
 
 def _parked(data: Json) -> tuple[Any, ...]:
     why = data["why"]
-    return ([{"kind": one["kind"], "on": one.get("on"), "until": time_of(one.get("until"))} for one in why],)
+    return (_json([{"kind": one["kind"], "on": one.get("on"), "until": time_of(one.get("until"))} for one in why]),)
 
 
 def _nothing_parked(data: Json) -> tuple[Any, ...]:
-    return ([],)
+    return ("[]",)
 
 
 def _planned(data: Json) -> tuple[Any, ...]:
-    return data["plan"].get("workflow"), []
+    return data["plan"].get("workflow"), "[]"
 
 
 def _failed_task(data: Json) -> tuple[Any, ...]:
-    return data["code"], []
+    return data["code"], "[]"
 
 
 def _step_started(data: Json) -> tuple[Any, ...]:
@@ -205,7 +210,15 @@ def _requested(data: Json) -> tuple[Any, ...]:
     codes = list(dict.fromkeys(str(reason["code"]) for reason in data.get("reasons", []) if "code" in reason))
     asked = [_asked(effect) for effect in data.get("effects", [])]
     notice = bool((data.get("body") or {}).get("notice"))
-    return data["card"], data["step"], data["kind"], int(not notice), codes, asked, time_of(data.get("expires_at"))
+    return (
+        data["card"],
+        data["step"],
+        data["kind"],
+        int(not notice),
+        _json(codes),
+        _json(asked),
+        time_of(data.get("expires_at")),
+    )
 
 
 def _asked(effect: Json) -> Json:
@@ -302,6 +315,10 @@ def time_of(value: str | None) -> int | None:
     return micros(datetime.fromisoformat(value)) if value else None
 
 
+def _json(value: list[Any]) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _cost(cost: Json | None) -> tuple[str | None, str | None]:
     return (cost["amount"], cost["currency"]) if cost else (None, None)
 
@@ -360,7 +377,7 @@ READS: Mapping[str, tuple[tuple[str, ...], Callable[[Json], tuple[Any, ...]]]] =
     "repair.closed": (("fingerprint", "repair", "how"), _repair_closed),
 }  # fmt: skip
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same event comes to fill its columns with something else: sealed days are then made again."""
 FINGERPRINT = digest(
     repr((VERSION, sorted((name, str(dtype)) for name, dtype in SCHEMA.items()),
