@@ -40,6 +40,7 @@ manifest = Manifest(
     tier="small",
     failure_modes=("A goal without a recipe goes to the planner.",),
     unwound="Nothing was done; cancel the task.",
+    act="Answer its question; a request that names client, amount and topic is read without one.",
     kpi="share of intents understood without a question",
 )
 
