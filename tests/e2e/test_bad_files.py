@@ -72,6 +72,27 @@ async def test_a_rule_that_can_t_be_applied_says_so_on_the_card(shop: Shop) -> N
     assert any(reason["text"].startswith("Your rule mine can't be applied:") for reason in card.data["reasons"])
 
 
+ENDLESS = r"""
+[[rules]]
+rule = "mine.endless"
+pattern = '(\w|\w\w|\W)+[0-9]$'
+message = "m"
+
+[[rules]]
+rule = "mine.heat"
+pattern = "(?i)heat"
+message = "m"
+"""
+
+
+async def test_a_rule_whose_pattern_takes_for_ever_says_so_on_the_card_and_the_others_count(shop: Shop) -> None:
+    (shop.root / "rules.toml").write_text(ENDLESS)
+    (card,) = (await shop.run(POST)).open_cards()
+    reasons = [reason["text"] for reason in card.data["reasons"]]
+    assert any(text.startswith("Your rule mine.endless can't be applied: its pattern takes longer") for text in reasons)
+    assert any("mine.heat is hit" in text for text in reasons)
+
+
 # -- agentos.toml and policy.toml
 
 ABSURD = {
