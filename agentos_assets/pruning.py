@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agentos.tasks.run import stream_of
 from agentos.tasks.state import fold
+from agentos_assets.operating import operating
 from agentos_assets.resources import PlatformResource
 from agentos_assets.task_asset import TASK, materialisation
 
@@ -34,7 +35,16 @@ def prune_op(context: dg.OpExecutionContext, config: PruneConfig, platform: Plat
     context.log.info(f"{deleted} run(s) that ended before {before:%Y-%m-%d} were deleted.")
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Deletes old runs. Nothing of the event log goes with them.")
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Deletes old runs. Nothing of the event log goes with them.",
+    metadata=operating(
+        outcome="Dagster's own records stay small and quick, however long the business runs.",
+        failure_modes=("It is killed half-way: what is deleted is deleted, the next one goes on.",),
+        unwound="A deleted run does not come back; the event log still says all that it did.",
+        act="Launch it by hand with another `keep_days`, or let the schedule try again.",
+    ),
+)
 def prune_runs() -> None:
     prune_op()
 
@@ -45,6 +55,12 @@ prune_daily = dg.ScheduleDefinition(
     cron_schedule="37 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Old runs are deleted at night.",
+    metadata=operating(
+        outcome="Old runs are deleted without anybody thinking of it.",
+        failure_modes=("The machine is off at that hour: the next night does it.",),
+        unwound="See the job `prune_runs`.",
+        act="`agentos status` says when it has been silent for days.",
+    ),
 )
 
 

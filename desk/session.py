@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentos.workspace.find import CONFIGURATION, find_workspace
+from agentos.workspace.find import find_workspace
+from agentos.workspace.zone import zone_of
 
 if TYPE_CHECKING:
     from agentos.platform import Platform, Store
@@ -89,7 +90,7 @@ class Session:
     @property
     def zone(self) -> tzinfo:
         """The business's time zone; UTC where agentos.toml names none that can be read."""
-        return zone_of(self.root / CONFIGURATION)
+        return zone_of(self.root)
 
     def close(self) -> None:
         if self._store is not None:
@@ -139,17 +140,3 @@ class Session:
 def colours() -> bool | None:
     """None lets click strip colours where there is no terminal; NO_COLOR (no-color.org) strips them everywhere."""
     return False if os.environ.get("NO_COLOR") else None
-
-
-def zone_of(configuration: Path) -> tzinfo:
-    """Read apart from the other settings, so that a mistake elsewhere in the file does not change the clock."""
-    import re
-    from zoneinfo import ZoneInfo
-
-    try:
-        found = re.search(
-            r"""^\s*timezone\s*=\s*["']([\w+/-]+)["']""", configuration.read_text("utf-8-sig"), re.MULTILINE
-        )
-        return ZoneInfo(found.group(1)) if found else UTC
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return UTC

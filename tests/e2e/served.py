@@ -84,7 +84,7 @@ class Served:
         return [one for one in self.family if "multiprocessing.forkserver" in " ".join(one.cmdline())]
 
 
-def start(folder: Path) -> Served:
+def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> Served:
     """Copies the program, makes a workspace and serves it; returns once the page answers."""
     program, home, workspace, printed = (folder / name for name in ("program", "home", "ws", "printed"))
     program.mkdir()
@@ -95,6 +95,7 @@ def start(folder: Path) -> Served:
             shutil.copy(CLONE / name, program / name)
     home.mkdir()
     init_workspace(workspace, demo())
+    prepare(workspace)
     foreign = ("XDG_", "AGENTOS_", "DAGSTER_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from agentos.ids import short
+from agentos.platform import open_store
 from agentos_assets.serving import AlreadyUp, serve
 from agentos_assets.task_asset import partition_of
 from tests.e2e.served import CLONE, Served, runs, start, submit, until
@@ -29,6 +30,10 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 QUIET = ("--disable-background-networking", "--disable-component-update")
 VIGNETTE = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 SECRETS = (b"acme", b"Acme", b"1,200", b"1428.00", b"workshop", b"heat", b"older houses")
+TICKS = (
+    "query ($one: SensorSelector!) "
+    "{sensorOrError(sensorSelector: $one) {... on Sensor {sensorState {ticks(limit: 1) {skipReason}}}}}"
+)
 
 pytestmark = pytest.mark.xdist_group("up")
 
@@ -147,3 +152,37 @@ def test_ctrl_c_ends_everything_within_seconds(up: Served) -> None:
     assert up.process.wait(15) == 0
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert up.printed.read_text().endswith("Stopping ...\nEverything has ended.\n")
+
+
+def no_database(workspace: Path) -> None:
+    open_store(workspace).close()
+    (workspace / "state" / "events.db").write_bytes(b"not a database" * 1000)
+
+
+def skipped_because(address: str, sensor: str) -> str:
+    """What the sensor's last tick said, once there is one."""
+    selector = {"repositoryName": "__repository__", "repositoryLocationName": "agentos", "sensorName": sensor}
+    query = {"query": TICKS, "variables": {"one": selector}}
+    end = time.monotonic() + 60
+    while True:
+        answer = httpx.post(f"{address}/graphql", json=query, timeout=20).json()
+        ticks = answer["data"]["sensorOrError"].get("sensorState", {}).get("ticks", [])
+        if ticks and ticks[0]["skipReason"]:
+            return str(ticks[0]["skipReason"])
+        assert time.monotonic() < end, answer
+        time.sleep(0.3)
+
+
+@pytest.mark.slow
+def test_a_database_that_is_none_is_served_stopped_with_what_to_do(tmp_path: Path) -> None:
+    served = start(tmp_path, no_database)
+    try:
+        assert "STOPPED: the log is not what was written" in served.printed.read_text()
+        for sensor in ("ready_tasks", "shown_tasks"):
+            said = skipped_because(served.address, sensor)
+            assert "not a database" in said
+            assert "agentos restore" in said
+        assert runs(served) == []
+    finally:
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(20) == 0
