@@ -18,6 +18,7 @@ from types import FrameType
 from agentos.errors import AgentOSError
 from agentos.workspace.find import VARIABLE, find_workspace
 from agentos_assets.children import Family, Service
+from agentos_assets.first_day import told
 from agentos_assets.home import Home, make_home
 
 START_WITHIN = 120.0
@@ -149,6 +150,7 @@ def _services(root: Path, home: Home, host: str, port: int) -> Iterator[Service]
     """Only the code server, whose runs do the work, sees the environment's secrets."""
     own = {"DAGSTER_HOME": str(home.folder), VARIABLE: str(root), "PYTHONUNBUFFERED": "1"}
     full = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER_")} | own
+    full |= told(root)
     page = harmless(os.environ) | own
     python, workspace = [sys.executable, "-m"], ["-w", str(home.workspace_file)]
     code = [*python, "dagster", "api", "grpc", "--socket", str(home.socket), "-m", "agentos_assets.definitions"]
