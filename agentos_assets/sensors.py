@@ -24,16 +24,17 @@ from agentos_assets.resources import PlatformResource
 )
 def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult | dg.SkipReason:
     from agentos.clock import SystemClock
+    from agentos.errors import Refused, StorageError
     from agentos.ids import short
-    from agentos.platform import Stopped, refuse_if_stopped
+    from agentos.platform import refuse_if_stopped
     from agentos_assets.ready import look, run_key
 
-    with platform.store() as store:
-        try:
+    try:
+        with platform.store() as store:
             refuse_if_stopped(store.log, store.stop_file)
-        except Stopped as stopped:
-            return dg.SkipReason(str(stopped))
-        ready, cursor = look(store, context.cursor, SystemClock().now())
+            ready, cursor = look(store, context.cursor, SystemClock().now())
+    except (Refused, StorageError) as stopped:
+        return dg.SkipReason(str(stopped))
     if not ready:
         return dg.SensorResult(
             skip_reason=f"Nothing can go on; {len(cursor.open)} task(s) are open.", cursor=str(cursor)
@@ -63,12 +64,16 @@ def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource)
         act="Nothing is lost while it fails: `agentos status` reads the log itself.",
     ),
 )
-def shown_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult:
+def shown_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult | dg.SkipReason:
+    from agentos.errors import Refused, StorageError
     from agentos_assets.showing import moved
     from agentos_assets.task_asset import TASKS, materialisation, partition_of, shown_seq
 
-    with platform.store() as store:
-        states, position = moved(store, context.cursor)
+    try:
+        with platform.store() as store:
+            states, position = moved(store, context.cursor)
+    except (Refused, StorageError) as unreadable:
+        return dg.SkipReason(str(unreadable))
     news = [state for state in states if shown_seq(context.instance, state.id) < state.seq]
     if not news:
         return dg.SensorResult(skip_reason="Dagster shows every task as it stands.", cursor=str(position))

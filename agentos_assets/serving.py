@@ -64,17 +64,13 @@ def serve(
 
 
 def verify_first(root: Path, echo: Echo) -> None:
-    """The whole log, before anything is served. A damaged one is served stopped, so that it can be looked at."""
-    from agentos.damage import MEND, reason_of, verify_all
-    from agentos.platform import open_store
+    """The whole log, before anything is served. A damaged one is served stopped, so that it can be looked at, even one
+    that can't be opened. Raises AgentOSError for any other reason not to open it."""
+    from agentos.damage import MEND, verify_or_stop
 
-    store = open_store(root)
-    try:
-        verdict = verify_all(store, lambda done: echo(f"Verifying the log: {done} events ..."))
-    finally:
-        store.close()
-    if not verdict.ok:
-        echo(f"STOPPED: {reason_of(verdict)}.\n{MEND}; nothing is done until then.")
+    why = verify_or_stop(root, lambda done: echo(f"Verifying the log: {done} events ..."))
+    if why:
+        echo(f"STOPPED: {why}.\n{MEND}; nothing is done until then.")
 
 
 def free_port(host: str, first: int) -> int:

@@ -92,12 +92,14 @@ def _place(root: Path) -> Iterator[Finding]:
 
 def _switch(root: Path) -> Iterator[Finding]:
     """Only the file: `doctor` opens no log."""
-    from agentos.platform import stop_reason
+    from agentos.damage import MEND
+    from agentos.platform import NOT_WRITTEN, stop_reason
 
     file = root / "state" / "STOPPED"
     if file.exists():
         why = stop_reason(file) or "state/STOPPED is there"
-        yield Finding("switch", "wrong", f"The platform is stopped: {why}.", "Run: agentos start")
+        mend = f"{MEND}." if why.startswith(NOT_WRITTEN) else "Run: agentos start"
+        yield Finding("switch", "wrong", f"The platform is stopped: {why}.", mend)
 
 
 def _writable(folder: Path) -> bool:

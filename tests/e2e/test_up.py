@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,10 @@ QUIET = ("--disable-background-networking", "--disable-component-update")
 VIGNETTE = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 SECRETS = (b"Acme", b"1,200", b"workshop", b"heat", b"older houses")
 """Names and words of hers. Ids of clients, and amounts beside them, stand in what Dagster shows of the views."""
+TICKS = (
+    "query ($one: SensorSelector!) "
+    "{sensorOrError(sensorSelector: $one) {... on Sensor {sensorState {ticks(limit: 1) {skipReason}}}}}"
+)
 UP = "from desk.main import main; main()"  # what the installed command runs, from the copy
 
 pytestmark = pytest.mark.xdist_group("up")
@@ -63,7 +67,7 @@ class Served:
         return [one for one in found if one.status() != psutil.STATUS_ZOMBIE]
 
 
-def start(folder: Path) -> Served:
+def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> Served:
     """Copies the program, makes a workspace and serves it; returns once the page answers."""
     program, home, workspace, printed = (folder / name for name in ("program", "home", "ws", "printed"))
     program.mkdir()
@@ -74,6 +78,7 @@ def start(folder: Path) -> Served:
             shutil.copy(CLONE / name, program / name)
     home.mkdir()
     init_workspace(workspace, demo())
+    prepare(workspace)
     foreign = ("XDG_", "AGENTOS_", "DAGSTER_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}
@@ -249,3 +254,37 @@ def test_ctrl_c_ends_everything_within_seconds(up: Served) -> None:
     assert up.process.wait(15) == 0
     assert [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
     assert up.printed.read_text().endswith("Stopping ...\nEverything has ended.\n")
+
+
+def no_database(workspace: Path) -> None:
+    open_store(workspace).close()
+    (workspace / "state" / "events.db").write_bytes(b"not a database" * 1000)
+
+
+def skipped_because(address: str, sensor: str) -> str:
+    """What the sensor's last tick said, once there is one."""
+    selector = {"repositoryName": "__repository__", "repositoryLocationName": "agentos", "sensorName": sensor}
+    query = {"query": TICKS, "variables": {"one": selector}}
+    end = time.monotonic() + 60
+    while True:
+        answer = httpx.post(f"{address}/graphql", json=query, timeout=20).json()
+        ticks = answer["data"]["sensorOrError"].get("sensorState", {}).get("ticks", [])
+        if ticks and ticks[0]["skipReason"]:
+            return str(ticks[0]["skipReason"])
+        assert time.monotonic() < end, answer
+        time.sleep(0.3)
+
+
+@pytest.mark.slow
+def test_a_database_that_is_none_is_served_stopped_with_what_to_do(tmp_path: Path) -> None:
+    served = start(tmp_path, no_database)
+    try:
+        assert "STOPPED: the log is not what was written" in served.printed.read_text()
+        for sensor in ("ready_tasks", "shown_tasks"):
+            said = skipped_because(served.address, sensor)
+            assert "not a database" in said
+            assert "agentos restore" in said
+        assert runs(served) == []
+    finally:
+        served.process.send_signal(signal.SIGINT)
+        assert served.process.wait(20) == 0

@@ -12,8 +12,8 @@ from typing import Any
 
 from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
-from agentos.effects.ledger.entries import Entry, Reversal, parsed
-from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, entry_in, quoted, receivable, transactions
+from agentos.effects.ledger.entries import Entry, Payment, Reversal, parsed
+from agentos.effects.ledger.text import PAYMENT, Standing, block, entry_in, postings, quoted, transactions
 from agentos.effects.port import (
     Absent,
     Found,
@@ -41,6 +41,17 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             ),
             act="Look at the line that it names in `books/`, which is plain text; `agentos undo` reverses an entry.",
         ),
+        "receive": Verb(
+            "receive",
+            "compensable",
+            "A reversing entry takes it back; the money itself stays where it is.",
+            outcome="The books say what a client has paid, and what is still open.",
+            failure_modes=(
+                "The invoice is not booked, or another currency was paid: it fails for good and says so.",
+                "The ledger can't be written now: tried again, then a card.",
+            ),
+            act="Compare with the bank's statement; `agentos undo` reverses the entry.",
+        ),
         "reverse": Verb(
             "reverse",
             "final",
@@ -51,6 +62,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
     }
 )
+_MODEL: Mapping[str, type[Entry | Payment]] = MappingProxyType({"book": Entry, "receive": Payment})
+_WHAT = MappingProxyType({"book": "booking of", "receive": "payment of"})
 
 
 class LedgerSystem:
@@ -81,7 +94,7 @@ class LedgerSystem:
             if earlier is not None:
                 return _repeat(earlier, asked)
             text, entry, on = self._text(verb, payload, key, asked)
-            self._open(on.year, [receivable(entry.client), INCOME, OUTPUT_VAT])
+            self._open(on.year, [account for account, _ in postings(entry)])
             year = self._folder / f"{on.year}.beancount"
             before = year.read_text(encoding="utf-8")
             write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
@@ -99,22 +112,22 @@ class LedgerSystem:
         return Found(_receipt(found.meta, found.text[:10], found.file)) if found else Absent()
 
     def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
-        if _known(verb) != "book":
+        if _known(verb) == "reverse":
             return None
-        standing = self._booked(payload, receipt)
+        standing = self._booked(verb, payload, receipt)
         if standing is None:
             raise receipt_says_too_little("which entry it was", "Look for it in books/ and reverse it there by hand.")
         key, invoice, on = standing
         booked = {**payload, "invoice": invoice, "date": on}
         try:
-            entry = parsed(Entry, booked)
+            entry = parsed(_MODEL[verb], booked)
         except Permanent as error:
             raise receipt_says_too_little("what was booked", "Reverse the entry in books/ by hand.") from error
         return Proposal(
             system=self.name,
             verb="reverse",
             slot=f"reverse-{_ref({'key': key, 'invoice': invoice})}",
-            title=f"Reverse the booking of invoice {entry.invoice}",
+            title=f"Reverse the {_WHAT[verb]} invoice {entry.invoice}",
             payload={"date": "⟦date⟧", "reverses": key, "entry": booked},
             subject=entry.client,
             assigned={"date": "today"},
@@ -133,38 +146,43 @@ class LedgerSystem:
             }
             if key and (payload := entry_in(found)) is not None:
                 data |= {"payload": payload, "client": payload["client"]}
-            yield Observed(kind="entry", ref=ref, key=key, digest=digest(found.text.encode()), data=data)
+            kind = PAYMENT if found.is_payment else "entry"
+            yield Observed(kind=kind, ref=ref, key=key, digest=digest(found.text.encode()), data=data)
 
-    def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry, date]:
+    def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry | Payment, date]:
         """The block to add, the entry it is about, and its date. Raises Permanent for what must not be booked."""
-        if _known(verb) == "book":
-            entry = parsed(Entry, payload)
+        meta = {"key": key, "payload": asked}
+        if _known(verb) == "reverse":
+            return self._reversal(payload, meta)
+        entry = parsed(_MODEL[verb], payload)
+        meta["invoice"] = entry.invoice
+        if isinstance(entry, Payment):
+            meta["kind"] = PAYMENT
+        else:
             self._refuse_double(entry.invoice)
-            return (
-                block(entry, entry.date, {"key": key, "payload": asked, "invoice": entry.invoice}, 1),
-                entry,
-                entry.date,
-            )
+        return block(entry, entry.date, meta, 1), entry, entry.date
+
+    def _reversal(self, payload: dict[str, Any], meta: dict[str, str]) -> tuple[str, Entry | Payment, date]:
         reversal = parsed(Reversal, payload)
+        invoice = reversal.entry.invoice
+        what = _WHAT["receive" if isinstance(reversal.entry, Payment) else "book"]
         booked = self._with_key(reversal.reverses)
-        if booked is None or booked.meta.get("invoice") != reversal.entry.invoice:
+        if booked is None or booked.meta.get("invoice") != invoice:
             raise Permanent(
-                f"Invoice {reversal.entry.invoice} is not booked, so there is nothing to reverse.",
+                f"The {what} invoice {invoice} is not in the books, so there is nothing to reverse.",
                 code="ledger.unknown",
             )
         if any(found.meta.get("reverses") == reversal.reverses for found in self._transactions()):
-            raise Permanent(
-                f"The booking of invoice {reversal.entry.invoice} is reversed already.", code="ledger.reversed"
-            )
-        meta = {"key": key, "payload": asked, "invoice": reversal.entry.invoice, "reverses": reversal.reverses}
+            raise Permanent(f"The {what} invoice {invoice} is reversed already.", code="ledger.reversed")
+        meta |= {"invoice": invoice, "reverses": reversal.reverses}
         return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
 
     def _refuse_double(self, invoice: str) -> None:
         found = list(self._transactions())
         undone = {one.meta["reverses"] for one in found if "reverses" in one.meta}
         for one in found:
-            standing = one.meta.get("invoice") == invoice and "reverses" not in one.meta
-            if standing and one.meta.get("key") not in undone:
+            booking = one.meta.get("invoice") == invoice and "reverses" not in one.meta and not one.is_payment
+            if booking and one.meta.get("key") not in undone:
                 raise Permanent(
                     f"Invoice {invoice} is booked already ({FOLDER}/{one.file}:{one.line}).",
                     hint="Reverse that entry first.",
@@ -194,14 +212,14 @@ class LedgerSystem:
     def _with_key(self, key: str) -> Standing | None:
         return next((found for found in self._transactions() if found.meta.get("key") == key), None)
 
-    def _booked(self, payload: dict[str, Any], receipt: Receipt) -> tuple[str, str, str] | None:
+    def _booked(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> tuple[str, str, str] | None:
         """Key, invoice and date of an entry: from its receipt, or, where that lacks one, from the books themselves."""
         key, invoice, on = (str(receipt.data.get(name) or "") for name in ("key", "invoice", "date"))
         if key and invoice and on:
             return key, invoice, on
         invoice = invoice or str(payload.get("invoice"))
         for found in self._transactions():
-            ours = "key" in found.meta and "reverses" not in found.meta
+            ours = "key" in found.meta and "reverses" not in found.meta and found.is_payment == (verb == "receive")
             if ours and (found.meta["key"] == key if key else found.meta.get("invoice") == invoice):
                 return found.meta["key"], found.meta.get("invoice", ""), found.text[:10]
         return None
@@ -232,5 +250,5 @@ def _ref(meta: Mapping[str, str]) -> str:
 
 def _known(verb: str) -> str:
     if verb not in VERBS:
-        raise Permanent(f"The ledger can't {verb}.", hint="It can book and reverse.", code="ledger.verb")
+        raise Permanent(f"The ledger can't {verb}.", hint="It can book, receive and reverse.", code="ledger.verb")
     return verb
