@@ -15,7 +15,11 @@ from agentos.expectations.verdict import Severity
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
     from great_expectations.expectations.core import (
         ExpectColumnPairValuesAToBeGreaterThanB,
         ExpectColumnValuesToBeBetween,
@@ -43,13 +47,21 @@ SHOWN = 5
 
 def validate(name: str, frame: pl.DataFrame, expectations: Sequence[Expectation]) -> ExpectationSuiteValidationResult:
     """Each call has a context of its own: a context keeps every frame that it has seen."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    context = gx.get_context(mode="ephemeral", project_config=_in_memory())
     asset = context.data_sources.add_pandas("views").add_dataframe_asset(name)
     pandas = frame.to_pandas(use_pyarrow_extension_array=True)  # decimals stay exact
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": pandas})
     suite = gx.ExpectationSuite(name=name, expectations=list(expectations))
     return batch.validate(suite, result_format={"result_format": "SUMMARY", "partial_unexpected_count": SHOWN})
+
+
+def _in_memory() -> DataContextConfig:
+    """Without pages about results, for which it would make a folder, and without counting for its makers."""
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+        analytics_enabled=False,
+    )
 
 
 # -- the words that suites are written in; an expectation passes over rows that lack what it is about

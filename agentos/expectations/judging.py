@@ -49,6 +49,8 @@ def _columns(kwargs: Mapping[str, Any]) -> Iterator[str]:
 def _why(kwargs: Mapping[str, Any], said: Mapping[str, Any]) -> str:
     if not said:
         return "it can't be computed"
+    if "value" in kwargs:
+        return f"there are {said['observed_value']} rows, {kwargs['value']} are expected"
     if "column_set" in kwargs:
         lacking = sorted(set(kwargs["column_set"]) - set(said["observed_value"]))
         strange = sorted(set(said["observed_value"]) - set(kwargs["column_set"]))

@@ -113,7 +113,7 @@ def _reconciliation(reconciliation: pl.DataFrame, beside: Beside) -> pl.DataFram
 
 
 def _systems(beside: Beside) -> int:
-    return len({name for view in beside.views.values() for name in view["system"].drop_nulls()})
+    return len({name for view in ("effects", "drifts") for name in beside.views[view]["system"].drop_nulls()})
 
 
 RECONCILIATION = suite(
