@@ -3,6 +3,7 @@ that somebody else has moved."""
 
 import dagster as dg
 
+from agentos_assets.operating import operating
 from agentos_assets.resources import PlatformResource
 
 
@@ -11,6 +12,15 @@ from agentos_assets.resources import PlatformResource
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="A task is new, answered, due, or left by a worker that died: asks for one run for all of them.",
+    metadata=operating(
+        outcome="Nothing that can go on lies about, whoever asked for it and wherever.",
+        failure_modes=(
+            "The platform is stopped: it skips and says why.",
+            "A run it asked for never begins: it asks again, after a pause that doubles.",
+            "Its cursor is lost or reset, or a backup was restored: it looks at everything again, which does no harm.",
+        ),
+        act="Look at its ticks; `agentos resume` does the same by hand. After `agentos stop`, `agentos start`.",
+    ),
 )
 def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult | dg.SkipReason:
     from agentos.clock import SystemClock
@@ -45,6 +55,14 @@ def ready_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource)
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Shows every task of the log as it stands: those advanced from the terminal, and earlier ones, too.",
+    metadata=operating(
+        outcome="Dagster's page shows each task as it stands, whoever has moved it.",
+        failure_modes=(
+            "A long history is behind: it is caught up with in several ticks.",
+            "Its cursor is lost: it reads the log again and shows nothing twice.",
+        ),
+        act="Nothing is lost while it fails: `agentos status` reads the log itself.",
+    ),
 )
 def shown_tasks(context: dg.SensorEvaluationContext, platform: PlatformResource) -> dg.SensorResult | dg.SkipReason:
     from agentos.errors import Refused, StorageError

@@ -99,6 +99,8 @@ class Verb:
     repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused", "unsafe" (twice).
     absence: whether `find` saying Absent can be trusted right after a lost `do`.
     undo: a sentence for the card, including what an undo can't reach.
+    outcome, failure_modes, act: for the runbook: what the business has of it, what goes wrong and what happens then,
+    and what the operator does about it.
     """
 
     name: str
@@ -109,6 +111,9 @@ class Verb:
     window: timedelta | None = None
     held: bool = False
     outgoing: bool = False
+    outcome: str = ""
+    failure_modes: tuple[str, ...] = ()
+    act: str = ""
 
 
 class System(Protocol):

@@ -30,11 +30,36 @@ from agentos.ids import digest
 FOLDER = "books"
 VERBS: Mapping[str, Verb] = MappingProxyType(
     {
-        "book": Verb("book", "compensable", "A reversing entry takes it back; both stay in the books."),
-        "receive": Verb(
-            "receive", "compensable", "A reversing entry takes it back; the money itself stays where it is."
+        "book": Verb(
+            "book",
+            "compensable",
+            "A reversing entry takes it back; both stay in the books.",
+            outcome="The books say what a client owes, and since when.",
+            failure_modes=(
+                "The invoice is booked already: it fails for good and names file and line.",
+                "The ledger can't be written now: tried again, then a card.",
+            ),
+            act="Look at the line that it names in `books/`, which is plain text; `agentos undo` reverses an entry.",
         ),
-        "reverse": Verb("reverse", "final", "A reversing entry stands; to book again, make a new entry."),
+        "receive": Verb(
+            "receive",
+            "compensable",
+            "A reversing entry takes it back; the money itself stays where it is.",
+            outcome="The books say what a client has paid, and what is still open.",
+            failure_modes=(
+                "The invoice is not booked, or another currency was paid: it fails for good and says so.",
+                "The ledger can't be written now: tried again, then a card.",
+            ),
+            act="Compare with the bank's statement; `agentos undo` reverses the entry.",
+        ),
+        "reverse": Verb(
+            "reverse",
+            "final",
+            "A reversing entry stands; to book again, make a new entry.",
+            outcome="A booking that should not count is balanced by its opposite, and both can be seen.",
+            failure_modes=("The invoice is not booked, or reversed already: it fails for good.",),
+            act="Compare the entries of the invoice in `books/`; nothing is missing when their sum is zero.",
+        ),
     }
 )
 _MODEL: Mapping[str, type[Entry | Payment]] = MappingProxyType({"book": Entry, "receive": Payment})

@@ -26,26 +26,12 @@ from agentos.effects.site.locks import exclusive
 from agentos.effects.site.post import FOLDER, Publish, Unpublish, is_commit, is_slug, parse, reason
 from agentos.effects.site.render import OUTPUT, Site, render
 from agentos.effects.site.repository import Mark, Repository, message
+from agentos.effects.site.verbs import VERBS
 from agentos.errors import Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import SiteSettings
 
 _P = TypeVar("_P", bound=BaseModel)
-
-_VERBS = {
-    "publish": Verb(
-        name="publish",
-        reversible="compensable",
-        undo="Taken down by a new commit. Who has read, copied or subscribed to it keeps it, and git's history does.",
-        outgoing=True,
-    ),
-    "unpublish": Verb(
-        name="unpublish",
-        reversible="final",
-        undo="The post is still in git's history and can be published again as a new post.",
-        outgoing=True,
-    ),
-}
 
 
 class SiteSystem:
@@ -66,7 +52,7 @@ class SiteSystem:
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
-        return _VERBS
+        return VERBS
 
     def check(self, verb: str, payload: dict[str, Any]) -> None:
         """A post is looked over by the editor; what else may be wrong shows only with its day."""
