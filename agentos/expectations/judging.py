@@ -18,9 +18,8 @@ def judge(
     """`rows`: the view itself, in the order of `flat`; it names rows that go against an expectation."""
     result = validate(name, flat, expectations)
     order = [str(one.description) for one in expectations]
-    failed = [one for one in result.results if not one.success]
-    failed.sort(key=lambda one: order.index(str(one.expectation_config.description)))
-    return [_finding(name, one, rows) for one in failed]
+    findings = [_finding(name, one, rows) for one in result.results if not one.success]
+    return sorted(findings, key=lambda one: order.index(one.says))
 
 
 def _finding(name: str, result: Any, rows: pl.DataFrame | None) -> Finding:

@@ -43,9 +43,10 @@ def _together(store: Store, names: Sequence[str], now: datetime) -> tuple[dict[s
 
     for _ in range(MOST_TRIES):
         with only_writer(folder_of(store.root)):
-            frames = {name: read_view(store.root, name) for name in names}
-            cursors = [cursor_of(path_of(store.root, name)) for name in names]
-        if cursors[0] is not None and len({one.seq if one else None for one in cursors}) == 1:
-            return frames, cursors[0]
+            first, *others = (cursor_of(path_of(store.root, name)) for name in names)
+            if first is None or all(one is not None and one.seq == first.seq for one in others):
+                frames = {name: read_view(store.root, name) for name in names}  # says so where the first is absent
+                if first is not None:
+                    return frames, first
         refresh(store, names, now=now)
     raise Transient("The views do not come to rest.", hint="Look again in a moment.", code="view.restless")
