@@ -32,6 +32,7 @@ COMMANDS = {
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
     "log": "The log: follow, filter, verify, check, export.",
+    "check": "Hold the views against what must be true of them.",
     "backup": "A consistent backup into DIR, while everything runs.",
     "restore": "Go back to a backup: the log, not the world.",
     "export": "Everything in DIR, readable without AgentOS.",
@@ -44,7 +45,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay")),
+    ("Look back", ("log", "replay", "check")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
