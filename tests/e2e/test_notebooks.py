@@ -1,4 +1,4 @@
-"""The notebooks as somebody runs them, on a fortnight of the simulated business: every cell, every plot, and no writing."""
+"""The notebooks as somebody runs them, on a fortnight of the simulated business: every cell, every plot, no writing."""
 
 from __future__ import annotations
 
