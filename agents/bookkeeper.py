@@ -25,11 +25,12 @@ manifest = Manifest(
     capabilities=("business.get", "clients.get", "invoices.list"),
     effects=("ledger.receive",),
     failure_modes=(
-        "The invoice is not named, unknown, or another client's: it asks which one it was.",
+        "The invoice is not named, or is none of this client's: it asks which one it was.",
         "More was paid than is open: a card asks before it is booked.",
         "The day of the payment can't be read, or lies ahead: it asks.",
     ),
     unwound="A reversing entry takes the booking back; the money itself stays where it is.",
+    act="Answer its card with the number of the invoice or the day; compare with the bank's statement.",
     kpi="share of payments booked without a question",
 )
 
@@ -55,8 +56,8 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    client: str
     invoice: str | None = None
-    client: str | None = None
     amount: Paid | None = None
     paid_on: str | None = None
     language: str | None = None
@@ -74,8 +75,8 @@ class Result(BaseModel):
 async def run(request: Request, kit: Kit) -> Result:
     """Raises Question for what is missing or does not fit, Permanent for what is no payment."""
     business = Business.model_validate(await kit.use("business.get"))
-    invoice = _invoice(request, kit.answers, await kit.use("invoices.list"))
-    client = await kit.use("clients.get", id=invoice["client"])
+    client = await kit.use("clients.get", id=request.client)
+    invoice = _invoice(request, kit.answers, await kit.use("invoices.list", client=request.client))
     today = kit.now.astimezone(ZoneInfo(business.timezone)).date()
     on = _day(kit.answers.get("paid_on") or request.paid_on, today)
     paid, reasons = _amount(request, invoice)
@@ -86,17 +87,13 @@ async def run(request: Request, kit: Kit) -> Result:
 def _invoice(request: Request, answers: dict[str, str], known: list[dict[str, Any]]) -> dict[str, Any]:
     """The one invoice that was paid. An answer may be a choice: "2026-0012, 500.00 EUR open"."""
     named = (answers["invoice"].split(",")[0] if "invoice" in answers else request.invoice or "").strip()
-    theirs = [one for one in known if request.client in (None, one["client"])]
     found = next((one for one in known if named and one["number"].casefold() == named.casefold()), None)
     if found is None:
-        why = f"There is no invoice {named}." if named else "No invoice is named."
-        raise Question("invoice", f"{why} Which one was paid?", _choices(theirs))
-    if request.client not in (None, found["client"]) and "invoice" not in answers:
-        why = f"Invoice {found['number']} is {found['client']}'s, not {request.client}'s."
-        raise Question("invoice", f"{why} Which one was paid?", _choices([found, *theirs]))
+        why = f"{request.client} has no invoice {named}." if named else "No invoice is named."
+        raise Question("invoice", f"{why} Which one was paid?", _choices(known))
     if found["cancelled"]:
         why = f"Invoice {found['number']} was taken back by a credit note."
-        raise Question("invoice", f"{why} Which one was paid?", _choices(theirs))
+        raise Question("invoice", f"{why} Which one was paid?", _choices(known))
     return found
 
 

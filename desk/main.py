@@ -34,18 +34,20 @@ COMMANDS = {
     "views": "What the log says, as tables: tasks, money, clients, costs.",
     "why": "Why a row of a view says what it says: its events.",
     "log": "The log: follow, filter, verify, check, export.",
+    "check": "Hold the views against what must be true of them.",
     "backup": "A consistent backup into DIR, while everything runs.",
     "restore": "Go back to a backup: the log, not the world.",
     "export": "Everything in DIR, readable without AgentOS.",
     "demo": "The whole story in a throw-away workspace.",
+    "simulate": "A workspace with a history: a scripted quarter of a made-up business.",
     "up": "Dagster's page and daemon for the workspace.",
     "completion": "Print the completion script for your shell.",
 }
 GROUPS = (
-    ("Begin", ("init", "doctor", "demo")),
+    ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("views", "why", "log", "replay")),
+    ("Look back", ("views", "why", "log", "replay", "check")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )

@@ -112,12 +112,12 @@ async def business_answers(run: TaskRun, *, client: str) -> dict[str, Any]:
     }
 
 
-async def invoices_list(run: TaskRun) -> list[dict[str, Any]]:
-    """Every invoice with what was paid for it and what is open."""
+async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
+    """A client's invoices, each with what was paid for it and what is open."""
     from agentos.tasks.invoices import invoices
 
     found = await asyncio.to_thread(invoices, run.platform.log)
-    return [one.to_json() for one in found.values()]
+    return [one.to_json() for one in found.values() if one.client == client]
 
 
 async def site_slugs(run: TaskRun) -> list[str]:

@@ -58,6 +58,12 @@ def invoices(log: Reader) -> dict[str, Owed]:
     return found
 
 
+def owner_of(log: Reader, number: str) -> str | None:
+    """The client of an invoice, by its number as it was said."""
+    found = (one.client for one in invoices(log).values() if one.number.casefold() == number.strip().casefold())
+    return next(found, None)
+
+
 def _issued(log: Reader, record: Record, found: dict[str, Owed]) -> None:
     receipt = receipt_of(log, record.data["effect"])
     number = receipt.data.get("number") if receipt is not None else None
