@@ -99,6 +99,7 @@ def cli(ctx: click.Context, workspace: Path | None) -> None:
     """
     session = ctx.ensure_object(Session)
     session.named = workspace or session.named
+    ctx.call_on_close(session.let_go)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -58,7 +58,7 @@ class Served:
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer's `data`, from the page's own GraphQL."""
         question = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.address}/graphql", json=question, timeout=60).json()
+        answer = httpx.post(f"{self.address}/graphql", json=question, timeout=300).json()
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 

@@ -4,6 +4,7 @@ is left. What the page's buttons do goes on working: terminate, reload, the log 
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 
@@ -30,11 +31,12 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def lingering(up: Served) -> tuple[str, psutil.Process]:
     """A run that waits for work, and its process."""
-    before = {one.pid for one in up.forked}
     run = up.launch(linger=600)
     eventually(lambda: up.statuses()[run] == "STARTED")
-    (process,) = [one for one in up.forked if one.pid not in before]
-    return run, process
+    said = " ".join(str(event.get("message")) for event in up.ask(OUTPUT, id=run)["logsForRun"]["events"])
+    found = re.search(r"Started process for run \(pid: (\d+)\)", said)
+    assert found is not None, said
+    return run, psutil.Process(int(found[1]))
 
 
 def fork_server(up: Served) -> psutil.Process:
@@ -49,13 +51,13 @@ def test_a_run_is_forked_and_its_output_is_kept(up: Served) -> None:
     assert parent is not None
     assert parent.pid == fork_server(up).pid
     eventually(lambda: any(event.get("fileKey") for event in up.ask(OUTPUT, id=run)["logsForRun"]["events"]))
-    stored = up.workspace / "state" / "dagster" / "output" / "storage" / run / "compute_logs"
+    stored = up.workspace / "state" / "dagster" / "output" / run / "compute_logs"
     eventually(lambda: any("STEP_START" in path.read_text() for path in stored.iterdir()))
 
 
 def test_a_run_that_is_killed_has_failed_and_its_task_is_taken_up(up: Served) -> None:
     (run,) = [id for id, status in up.statuses().items() if status == "STARTED"]
-    (process,) = fork_server(up).children()
+    (process,) = [one for one in fork_server(up).children() if one.status() != psutil.STATUS_ZOMBIE]
     task = submit(up.desk, "March")
     process.kill()
     until(up.desk, task, "parked")
