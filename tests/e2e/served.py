@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,16 @@ class Served:
     def statuses(self) -> dict[str, str]:
         """run id -> status."""
         return {run["runId"]: run["status"] for run in self.ask(RUN)["runsOrError"]["results"]}
+
+    def holders(self, variable: str) -> list[psutil.Process]:
+        """Processes of the family that were started with this variable, but for what runs have started themselves."""
+        runs = {one for one in self.forked if one.ppid() != self.code_server.pid}
+        found = []
+        for one in self.family:
+            with suppress(psutil.NoSuchProcess):
+                if variable in one.environ() and not runs & set(one.parents()):
+                    found.append(one)
+        return found
 
     @property
     def code_server(self) -> psutil.Process:
