@@ -38,7 +38,7 @@ def instance(store: Store) -> Iterator[dg.DagsterInstance]:
 
 
 def advance(store: Store, instance: dg.DagsterInstance) -> str:
-    result = defs.get_job_def("advance_tasks").execute_in_process(
+    result = defs().resolve_job_def("advance_tasks").execute_in_process(
         instance=instance,
         resources={"platform": PlatformResource(workspace=str(store.root))},
         run_config={"ops": {"advance": {"config": {"linger_seconds": 0.0}}}},
@@ -86,7 +86,7 @@ def test_the_last_word_on_an_asset_or_its_check_stays(store: Store, instance: dg
 
 
 def test_it_is_a_job_of_its_own_and_says_how_many(store: Store, instance: dg.DagsterInstance) -> None:
-    result = defs.get_job_def("prune_runs").execute_in_process(
+    result = defs().resolve_job_def("prune_runs").execute_in_process(
         instance=instance, resources={"platform": PlatformResource(workspace=str(store.root))}
     )
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
