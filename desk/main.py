@@ -31,6 +31,7 @@ COMMANDS = {
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
+    "backfill": "Replay days of history, as they were or under another policy or model.",
     "log": "The log: follow, filter, verify, check, export.",
     "backup": "A consistent backup into DIR, while everything runs.",
     "restore": "Go back to a backup: the log, not the world.",
@@ -44,7 +45,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay")),
+    ("Look back", ("log", "replay", "backfill")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )

@@ -1,4 +1,4 @@
-"""A simulated history for tests: the real program's, of a fortnight, made once a session."""
+"""A simulated history for tests: the real program's, of a week and a bit, made once a session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from desk.simulation.quarter import Quarter
 
-SEED, FIRST, DAYS = 1, date(2026, 11, 16), 12
+SEED, FIRST, DAYS = 1, date(2026, 11, 16), 8
 
 
 def simulated(root: Path, *, seed: int = SEED, first: date = FIRST, days: int = DAYS) -> Quarter:
