@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -29,6 +30,7 @@ class Session:
     _root: Path | None = None
     _store: Store | None = None
     _platform: Platform | None = None
+    _held: ExitStack = field(default_factory=ExitStack)
 
     # -- the workspace
 
@@ -67,6 +69,17 @@ class Session:
                 self._store.close()
             self._store = self._platform.store
         return self._platform
+
+    def hold(self, task: str) -> str:
+        """Keep the task from others (`agentos up` starts a run at once) until this command begins to advance it."""
+        from agentos.tasks.lease import Lease, Taken
+
+        with suppress(Taken):
+            self._held.enter_context(Lease(self.store.leases, task))
+        return task
+
+    def let_go(self) -> None:
+        self._held.close()
 
     def reopen(self) -> None:
         """Read the workspace's files anew where they are used next: a person may have mended one meanwhile."""

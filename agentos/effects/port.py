@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -151,6 +151,15 @@ class System(Protocol):
         ...
 
     def observe(self) -> Iterable[Observed]: ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A system that keeps what stands there no more. Asked after a restore only, since it may read a whole history."""
+
+    def taken_back(self) -> Iterable[Observed]:
+        """What carries a key of ours and stands no more, by us or by hand, with data.state "recalled"."""
+        ...
 
 
 def receipt_says_too_little(what: str, hint: str) -> Permanent:

@@ -41,6 +41,10 @@ class OpenQuestion(BaseModel):
     choices: tuple[str, ...] = ()
 
 
+SLOTS = ("topic", "title", "client", "amount", "description", "due", "urls")
+"""What rules can fill; a recipe's `requires` may name others, which are asked for."""
+
+
 class Understanding(BaseModel):
     """What was asked for. All values of `slots` are JSON:
 

@@ -115,12 +115,14 @@ class Desk:
         rehearsal: bool = False,
         by: datetime | None = None,
         budget: dict[str, Any] | None = None,
+        task: str | None = None,
     ) -> str:
-        """Record the intent and open its task; returns the task's id once both are durable.
+        """Record the intent and open its task; returns the task's id once both are durable. `task` is the id that a
+        caller made who wants to hold its lease from the beginning.
 
         `check(text)` may raise IntentRejected (the raw text is kept all the same) and names the client whose key seals.
         """
-        intent, task = self._new_id(), self._new_id()
+        intent, task = self._new_id(), task or self._new_id()
         try:
             subject, rejected = check(text), None
         except AgentOSError as error:

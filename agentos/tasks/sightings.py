@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos.effects.port import Absent, Found, Observed, Receipt, System, Unknown
+from agentos.effects.port import Absent, Found, Observed, Receipt, Remembering, System, Unknown
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.events.record import Record
 from agentos.platform import Platform
@@ -47,7 +47,7 @@ def look_outside(platform: Platform) -> Sighted:
     """Ask every system. Raises Transient, Permanent or InDoubt when one can't be looked at: then nothing may go on."""
     sighted = Sighted()
     for system in platform.systems.values():
-        seen = {thing.key: thing for thing in system.observe() if thing.key}
+        seen = {thing.key: thing for thing in [*_taken_back(system), *system.observe()] if thing.key}
         sighted.documents += [thing for thing in seen.values() if thing.kind in ("invoice", "credit_note")]
         before = len(sighted.found)
         for thing in seen.values():
@@ -57,6 +57,10 @@ def look_outside(platform: Platform) -> Sighted:
             if thing_seen is None or thing_seen.data.get("state") == "recalled":
                 _look_for_undo(system, key, standing, sighted)
     return sighted
+
+
+def _taken_back(system: System) -> Iterable[Observed]:
+    return system.taken_back() if isinstance(system, Remembering) else ()
 
 
 def _look_at(platform: Platform, system: System, thing: Observed, sighted: Sighted) -> None:

@@ -7,12 +7,32 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from agentos.errors import AgentOSError
-from agentos.views.tables import approvals, calls, effects, invoices, numbers, steps, tasks
+from agentos.views.tables import (
+    agents,
+    approvals,
+    balances,
+    calls,
+    clients,
+    costs,
+    drifts,
+    effects,
+    invoices,
+    kpis,
+    numbers,
+    postings,
+    receivables,
+    reconciliation,
+    steps,
+    tasks,
+)
 from agentos.views.view import HISTORY, Column, Moment, View
 
 __all__ = ["HISTORY", "VIEWS", "Column", "Moment", "View", "chosen"]
 
-_ALL = (tasks, steps, approvals, effects, numbers, calls, invoices)
+_ALL = (
+    tasks, steps, approvals, effects, numbers, calls, drifts,
+    postings, invoices, receivables, balances, clients, costs, agents, kpis, reconciliation,
+)  # fmt: skip
 VIEWS: Mapping[str, View] = MappingProxyType({module.VIEW.name: module.VIEW for module in _ALL})
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Published:
-    """`new_rows`: how many more there are than before. `digest`: SHA-256 of the file."""
+    """`new_rows`: how many more there are than before. `digest`: SHA-256 of what it says; the cursor doesn't count."""
 
     name: str
     path: Path
@@ -161,9 +161,15 @@ class _Refresh:
         data = out.getvalue()
         publish(path, data)
         new = frame.height - (before.rows if before else 0)
-        self.published[view.name] = Published(view.name, path, frame.height, max(new, 0), self.seq, digest(data))
+        self.published[view.name] = Published(view.name, path, frame.height, max(new, 0), self.seq, _said(data))
 
     def _keep(self, view: View, cursor: Cursor) -> None:
         path = path_of(self.root, view.name)
-        data = digest(path.read_bytes())
-        self.published[view.name] = Published(view.name, path, cursor.rows, 0, cursor.seq, data)
+        said = _said(path.read_bytes())
+        self.published[view.name] = Published(view.name, path, cursor.rows, 0, cursor.seq, said)
+
+
+def _said(parquet: bytes) -> str:
+    """Digest of a Parquet file without its footer, which ends with its own length and a mark of 4 bytes each, and holds
+    the metadata."""
+    return digest(parquet[: -8 - int.from_bytes(parquet[-8:-4], "little")])

@@ -47,6 +47,8 @@ FIELDS: Mapping[str, Any] = {
     "effect": pl.String, "system": pl.String, "account": pl.String, "verb": pl.String, "authority": pl.String,
     "undoes": pl.String, "entry": pl.String, "net": MONEY, "vat": MONEY, "gross": MONEY, "currency": pl.String,
     "number": pl.String, "on": pl.Date, "due": pl.Date, "series": pl.String, "serial": pl.UInt64,
+    # drifts
+    "fingerprint": pl.String, "how": pl.String, "escalated": pl.UInt32, "repair": pl.String,
 }  # fmt: skip
 SCHEMA: Mapping[str, Any] = {**ENVELOPE, **FIELDS}
 _TEXT = {"reserved", "cost", "net", "vat", "gross", "on", "due"}
@@ -253,6 +255,22 @@ def _voided(data: Json) -> tuple[Any, ...]:
     return data["series"], data["number"], data["text"]
 
 
+def _detected(data: Json) -> tuple[Any, ...]:
+    return data["fingerprint"], data["system"], data["kind"], data.get("effect"), int(data.get("escalated", False))
+
+
+def _drift_closed(data: Json) -> tuple[Any, ...]:
+    return data["fingerprint"], data["how"]
+
+
+def _repair_opened(data: Json) -> tuple[Any, ...]:
+    return data["fingerprint"], data["task"]
+
+
+def _repair_closed(data: Json) -> tuple[Any, ...]:
+    return data["fingerprint"], data["task"], data["how"]
+
+
 def time_of(value: str | None) -> datetime | None:
     return datetime.fromisoformat(value) if value else None
 
@@ -309,6 +327,10 @@ READS: Mapping[str, tuple[tuple[str, ...], Callable[[Json], tuple[Any, ...]]]] =
     "effect.in_doubt": (("effect", "attempt", "outcome"), _in_doubt),
     "number.assigned": (("series", "serial", "number", "effect"), _assigned),
     "number.voided": (("series", "serial", "number"), _voided),
+    "drift.detected": (("fingerprint", "system", "kind", "effect", "escalated"), _detected),
+    "drift.closed": (("fingerprint", "how"), _drift_closed),
+    "repair.opened": (("fingerprint", "repair"), _repair_opened),
+    "repair.closed": (("fingerprint", "repair", "how"), _repair_closed),
 }  # fmt: skip
 
 VERSION = 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentos.ids import short
 from agentos.tasks.state import CardState, TaskState
+from agentos.workspace.pulse import SILENT_HINT, FailedRun, Silence
 from desk.render.style import bad, bold, columns, costs, cut, dim, good, line, moment, money, span, warn
 
 SOON = timedelta(hours=12)
@@ -90,6 +91,16 @@ def status_lines(
         lines.append(f"Next due: {moment(due, zone, now)}")
     for _, card in waiting:
         lines += _expiry(card, zone, now)
+    return lines
+
+
+def alarm_lines(silence: list[Silence], failed: list[FailedRun], zone: tzinfo, now: datetime) -> list[str]:
+    """What of `agentos up` is not as it should be; nothing where all is well."""
+    lines = [bad(f"{one}. {SILENT_HINT}") for one in silence]
+    if failed:
+        newest = failed[-1]
+        when = moment(newest.at, zone, now)
+        lines.append(warn(f"{len(failed)} run(s) failed today, the last at {when}: {newest.job} {newest.run[:8]}."))
     return lines
 
 

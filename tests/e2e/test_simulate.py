@@ -19,7 +19,7 @@ from agentos.tasks.invoices import invoices
 from desk.simulation.quarter import ZONE
 from graphs.opening import open_platform
 from graphs.replay import replay
-from tests.fakes.history import DAYS, FIRST, simulated
+from tests.fakes.simulated import DAYS, FIRST, simulated
 from tests.fakes.terminal import Agentos
 
 pytestmark = pytest.mark.xdist_group("history")

@@ -19,7 +19,7 @@ from agentos.platform import open_store
 from graphs.backfill import DayReport, replay_day, tasks_opened_on
 from graphs.course import course
 from graphs.opening import open_platform
-from tests.fakes.history import DAYS, FIRST
+from tests.fakes.simulated import DAYS, FIRST
 from tests.fakes.terminal import Agentos
 
 pytestmark = pytest.mark.xdist_group("history")

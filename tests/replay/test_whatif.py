@@ -17,7 +17,7 @@ from agentos.workspace.model import ModelSettings
 from graphs.opening import open_platform
 from graphs.whatif import Change, DayComparison, Measures, what_if_day
 from graphs.whatif.change import priced
-from tests.fakes.history import DAYS, FIRST
+from tests.fakes.simulated import DAYS, FIRST
 from tests.fakes.terminal import Agentos
 
 pytestmark = pytest.mark.xdist_group("history")

@@ -104,6 +104,21 @@ class SiteSystem:
             committed = self._committed(self._repository.tip())
             return [*self._published(committed), *self._drafts(committed)]
 
+    def taken_back(self) -> Iterable[Observed]:
+        """Posts that were published and stand on the branch no more, as its history tells."""
+        if not self._repository.exists():
+            return []
+        with self._open():
+            standing = {one.key for one in self._published(self._committed(self._repository.tip()))}
+            marks = list(self._repository.marks())
+        own = f"{self.account}/publish/"
+        posts = {mark.key: (mark, title) for mark, title in marks if mark.key.startswith(own)}
+        return [
+            _taken_back(mark, title)
+            for mark, title in posts.values()
+            if mark.key not in standing and not mark.key.endswith("/undo")
+        ]
+
     def slugs(self) -> list[str]:
         """Names that are taken, in lower case: on the branch, or by a file of the operator's that is not committed yet.
 
@@ -228,6 +243,12 @@ class SiteSystem:
                 continue
             state = "deleted" if here is None else "changed" if there is not None else "new"
             yield Observed("draft", _slug(path), None, digest(here) if here else "", {"path": path, "state": state})
+
+
+def _taken_back(mark: Mark, subject: str) -> Observed:
+    title = subject.removeprefix("Publish “").removesuffix("”")
+    shown = {"state": "recalled", "title": title, "payload": {"slug": mark.slug, "title": title}}
+    return Observed("post", mark.slug, mark.key, "", shown)
 
 
 def _slug(path: str) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 
 from agentos.views.fold import Rule, different, total
 from agentos.views.typed import MONEY
+from agentos.views.view import Moment
 
 
 def hidden() -> dict[str, Rule]:
@@ -33,3 +34,9 @@ def all_seqs(column: str = "seqs") -> pl.Expr:
 
 def sorted_by(frame: pl.DataFrame, key: Iterable[str]) -> pl.DataFrame:
     return frame.sort(list(key), nulls_last=True)
+
+
+def local_day(column: str, moment: Moment) -> pl.Expr:
+    """The day of a time, where the business is."""
+    zone = str(moment.zone)
+    return pl.col(column).dt.convert_time_zone(zone).dt.date()
