@@ -31,6 +31,7 @@ COMMANDS = {
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
+    "backfill": "Replay days of history, as they were or under another policy or model.",
     "log": "The log: follow, filter, verify, check, export.",
     "check": "Hold the views against what must be true of them.",
     "backup": "A consistent backup into DIR, while everything runs.",
@@ -45,7 +46,11 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
+<<<<<<< HEAD
+    ("Look back", ("log", "replay", "backfill")),
+=======
     ("Look back", ("log", "replay", "check")),
+>>>>>>> origin/main
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
