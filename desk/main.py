@@ -32,6 +32,8 @@ COMMANDS = {
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
     "backfill": "Replay days of history, as they were or under another policy or model.",
+    "views": "What the log says, as tables: tasks, money, clients, costs.",
+    "why": "Why a row of a view says what it says: its events.",
     "log": "The log: follow, filter, verify, check, export.",
     "check": "Hold the views against what must be true of them.",
     "backup": "A consistent backup into DIR, while everything runs.",
@@ -46,11 +48,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-<<<<<<< HEAD
-    ("Look back", ("log", "replay", "backfill")),
-=======
-    ("Look back", ("log", "replay", "check")),
->>>>>>> origin/main
+    ("Look back", ("views", "why", "log", "replay", "backfill", "check")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
