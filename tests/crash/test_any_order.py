@@ -20,7 +20,19 @@ from hypothesis.stateful import (
 
 from tests.crash.anyorder import POLICIES, RECIPES, Business, card_task
 
-WHIMS = ("well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug")
+WHIMS = (
+    "well",
+    "transient",
+    "permanent",
+    "semantic",
+    "asks",
+    "model",
+    "model_lost",
+    "killed",
+    "bug",
+    "cancels",
+    "stops",
+)
 FAILURES: Any = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
 DECISIONS = ("approve", "approve", "approve", "strike", "deny", "edit")
 PICK = st.integers(0, 11)
@@ -59,9 +71,16 @@ class AnyOrder(RuleBasedStateMachine):
         failures=st.lists(st.sampled_from(FAILURES), max_size=2),
         doom=st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 9]),
         after=st.booleans(),
+        interrupts=st.sampled_from([0, 0, 0, 1, 2]),
+        taken=st.sampled_from([0, 0, 0, 1]),
     )
-    def work(self, which: int, system: str, whims: list[Any], failures: list[Any], doom: int, after: bool) -> None:
+    def work(
+        self, which: int, system: str, whims: list[Any], failures: list[Any], doom: int, after: bool, interrupts: int,
+        taken: int,
+    ) -> None:  # fmt: skip
         """Advance a task, with what may go wrong meanwhile."""
+        self.business.systems[system].taken = taken
+        self.business.interrupts = interrupts
         self.business.whims.extend(whims)
         self.business.systems[system].fail(*failures)
         self.business.doom(doom, after)
@@ -105,10 +124,10 @@ class AnyOrder(RuleBasedStateMachine):
     def search(self, system: str, searchable: bool) -> None:
         self.business.systems[system].searchable = searchable
 
-    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]))
-    def later(self, minutes: int) -> None:
+    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]), looks=st.sampled_from([True, True, False]))
+    def later(self, minutes: int, looks: bool) -> None:
         self.business.later(minutes)
-        for task in list(self.business.tasks):
+        for task in list(self.business.tasks) if looks else ():
             self.business.advance(task)
 
     @rule()
