@@ -1,7 +1,7 @@
 """A business on a bench to which anything happens in any order: its operator, its outside world, kills and clocks.
 
-Beside it stands a model of what must hold, as small as can be: what the operator said to each effect and to which form of
-it, and what was done when. She also speaks while something is being done.
+Beside it stands a model of what must hold, as small as can be: what the operator said to each effect and to which form
+of it, and what was done when. She also speaks while something is being done.
 """
 
 from __future__ import annotations

@@ -35,6 +35,8 @@ WHIMS = (
 )
 FAILURES: Any = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
 DECISIONS = ("approve", "approve", "approve", "strike", "deny", "edit")
+TROUBLE: Any = (None, None, None, None, *FAILURES, "taken", "stop")
+"""What happens to the first act after the operator's word."""
 PICK = st.integers(0, 11)
 """One of however many there are: what is drawn must not depend on what threads have done."""
 CHECK_EVERY = 6
@@ -86,8 +88,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.business.doom(doom, after)
         self.business.advance(self._task(which))
 
-    @rule(which=PICK, how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans())
-    def decide(self, which: int, how: str, choice: int, goes_on: bool) -> None:
+    @rule(which=PICK, how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans(),
+          trouble=st.sampled_from(TROUBLE))  # fmt: skip
+    def decide(self, which: int, how: str, choice: int, goes_on: bool, trouble: Any) -> None:
         """The operator answers a card, and perhaps the work goes on at once."""
         cards = self.business.cards()
         if not cards:
@@ -103,7 +106,17 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self.business.approve(card, slots[:1] if how == "strike" else ())
         if goes_on:
+            for name in {effect["system"] for effect in card.data["effects"]}:
+                self._trouble(name, trouble)
             self.business.advance(card_task(self.business, card))
+
+    def _trouble(self, system: str, what: Any) -> None:
+        if what == "taken":
+            self.business.systems[system].taken = 1
+        elif what == "stop":
+            self.business.interrupts = 1
+        elif what is not None:
+            self.business.systems[system].fail(what)
 
     @rule(which=PICK, what=st.sampled_from(["cancel", "undo", "undo", "again"]))
     def change_her_mind(self, which: int, what: str) -> None:

@@ -1,4 +1,4 @@
-"""A request that is a client's is hers from its first word: what is asked and answered before the plan is sealed, too."""
+"""A request that is a client's is hers from its first word: what is asked and answered before the plan is sealed."""
 
 from __future__ import annotations
 
