@@ -202,12 +202,6 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
     return found
 
 
-def intent_subject(run: TaskRun) -> str | None:
-    """The client whose key sealed the request: what repeats its words is sealed alike."""
-    record = run.platform.log.by_key(f"intent/{run.state.intent}")
-    return record.subject if record is not None else None
-
-
 def intent_text(run: TaskRun) -> str:
     record = run.platform.log.by_key(f"intent/{run.state.intent}")
     if record is None or record.forgotten:

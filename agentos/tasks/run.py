@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agentos.errors import Conflict, Refused, StorageError
@@ -39,6 +40,13 @@ def stream_of(task: str) -> str:
     return f"task/{task}"
 
 
+def intent_subject(reader: Reader, state: TaskState) -> str | None:
+    """The client whose key sealed the request: what repeats its words is sealed alike, before the plan says whose task
+    it is."""
+    record = reader.by_key(f"intent/{state.intent}")
+    return record.subject if record is not None else None
+
+
 def is_overtaken(reader: Reader, event: NewEvent) -> bool:
     """Whether this event puts aside a card about which something has been decided meanwhile."""
     if event.type not in ("approval.expired", "approval.superseded", "approval.withdrawn"):
@@ -71,7 +79,11 @@ class TaskRun:
 
     @property
     def subject(self) -> str | None:
-        return self.state.subject
+        return self.state.subject or self._asked_for
+
+    @cached_property
+    def _asked_for(self) -> str | None:
+        return intent_subject(self.platform.log, self.state)
 
     @property
     def plan(self) -> Plan:
