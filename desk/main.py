@@ -31,6 +31,8 @@ COMMANDS = {
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
     "replay": "Run a task again from its record, calling nothing.",
+    "views": "What the log says, as tables: tasks, money, clients, costs.",
+    "why": "Why a row of a view says what it says: its events.",
     "log": "The log: follow, filter, verify, check, export.",
     "check": "Hold the views against what must be true of them.",
     "backup": "A consistent backup into DIR, while everything runs.",
@@ -45,7 +47,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay", "check")),
+    ("Look back", ("views", "why", "log", "replay", "check")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
