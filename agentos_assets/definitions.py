@@ -3,13 +3,15 @@
 import dagster as dg
 
 from agentos_assets.jobs import advance_tasks
+from agentos_assets.reconciling import reconcile_outside, reconciliation
 from agentos_assets.resources import PlatformResource
 from agentos_assets.sensors import ready_tasks, shown_tasks
 from agentos_assets.task_asset import TASK
 
 defs = dg.Definitions(
     assets=[TASK],
-    jobs=[advance_tasks],
+    jobs=[advance_tasks, reconcile_outside],
+    schedules=[reconciliation],
     sensors=[ready_tasks, shown_tasks],
     resources={"platform": PlatformResource()},
     executor=dg.in_process_executor,

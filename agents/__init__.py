@@ -1,3 +1,3 @@
 """The agents: one file a role, each with a manifest, a typed request and result, and one async function."""
 
-ROLES = ("planner", "researcher", "drafter", "editor", "fact_checker", "publisher", "finance")
+ROLES = ("planner", "researcher", "drafter", "editor", "fact_checker", "publisher", "finance", "reconciler")

@@ -30,6 +30,7 @@ COMMANDS = {
     "undo": "Take back the last action, a task's, or the one named.",
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
+    "reconcile": "Hold the outside world against the log.",
     "replay": "Run a task again from its record, calling nothing.",
     "log": "The log: follow, filter, verify, check, export.",
     "backup": "A consistent backup into DIR, while everything runs.",
@@ -43,7 +44,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay")),
+    ("Look back", ("log", "replay", "reconcile")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )

@@ -24,8 +24,8 @@ from agentos.tasks.steps import tier_of
 from graphs.recipes import Recipe
 
 STEP = "intake"
-HIDDEN = ("undo",)
-"""Recipes that only the platform itself starts."""
+HIDDEN = ("undo", "repair")
+"""Recipes that only the platform itself starts, by the trigger of the same name."""
 _ASK = {
     "topic": "What should it be about?",
     "client": "Which client is it for?",
@@ -178,7 +178,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
     if not _COMPILED:
         _COMPILED.append(_graph())
     text = intent_text(run)
-    given = undo_request(run)
+    given = undo_request(run) or repair_request(run)
     if given is not None:
         return given
     run.guessed = False
@@ -225,3 +225,19 @@ def undo_request(run: TaskRun) -> Understanding | None:
     # Titles name clients: they stand under that client's key, and nowhere when there are several.
     what = ", ".join(titles) if common_subject(run, keys) is not None else f"{len(keys)} effects"
     return Understanding(goal=f"Undo: {what}", workflow=None, slots={"effects": keys, "what": what}, language="en")
+
+
+def repair_subject(run: TaskRun) -> str | None:
+    """The client whom the drift is about."""
+    detected = run.platform.log.last(stream=f"drift/{intent_text(run)}", types=("drift.detected",))
+    return detected.subject if detected is not None else None
+
+
+def repair_request(run: TaskRun) -> Understanding | None:
+    """A task that reconciliation opened names a drift in its intent, by its fingerprint."""
+    if run.state.trigger != "repair":
+        return None
+    fingerprint = intent_text(run)
+    detected = run.platform.log.last(stream=f"drift/{fingerprint}", types=("drift.detected",))
+    what = detected.data["words"] if detected is not None and not detected.forgotten else "Repair"
+    return Understanding(goal=what, workflow=None, slots={"drift": fingerprint, "what": what}, language="en")

@@ -129,6 +129,13 @@ async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:
         raise Question("rules.toml", f"{error} Then answer “retry”.", ("retry",)) from None
 
 
+async def drift_get(run: TaskRun, *, fingerprint: str) -> dict[str, Any]:
+    """{kind, words, proposal}: what was found to differ, and what would mend it (None where only a person can)."""
+    from agentos.reconcile.mending import mending
+
+    return await asyncio.to_thread(mending, run.platform, fingerprint)
+
+
 CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "knowledge.search": knowledge_search,
     "web.read": web_read,
@@ -137,4 +144,5 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "business.answers": business_answers,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
+    "drift.get": drift_get,
 }

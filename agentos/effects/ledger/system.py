@@ -12,10 +12,22 @@ from typing import Any
 
 from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
-from agentos.effects.ledger.entries import Entry, Reversal, parsed
-from agentos.effects.ledger.text import INCOME, OUTPUT_VAT, Standing, block, entry_in, quoted, receivable, transactions
+from agentos.effects.ledger.entries import Entry, Restore, Reversal, parsed
+from agentos.effects.ledger.text import (
+    INCOME,
+    OUTPUT_VAT,
+    Standing,
+    block,
+    entry_in,
+    meaning,
+    quoted,
+    receivable,
+    transactions,
+)
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -32,6 +44,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "book": Verb("book", "compensable", "A reversing entry takes it back; both stay in the books."),
         "reverse": Verb("reverse", "final", "A reversing entry stands; to book again, make a new entry."),
+        "restore": Verb("restore", "final", "Undo the booking itself; what was replaced stays beside it as a comment."),
     }
 )
 
@@ -60,14 +73,19 @@ class LedgerSystem:
             raise Permanent("A key of the ledger is one line of printable text.", code="ledger.key")
         asked = digest(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode(errors="replace"))
         with explained("The ledger"), only_writer(self._folder):
+            if verb == "restore":
+                return self._restore(parsed(Restore, payload))
             earlier = self._with_key(key)
             if earlier is not None:
                 return _repeat(earlier, asked)
-            text, entry, on = self._text(verb, payload, key, asked)
-            self._open(on.year, [receivable(entry.client), INCOME, OUTPUT_VAT])
-            year = self._folder / f"{on.year}.beancount"
-            before = year.read_text(encoding="utf-8")
-            write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
+            text, entry, on = self._text(verb, payload, key)
+            return self._add(text, entry, on, key)
+
+    def _add(self, text: str, entry: Entry, on: date, key: str) -> Receipt:
+        self._open(on.year, [receivable(entry.client), INCOME, OUTPUT_VAT])
+        year = self._folder / f"{on.year}.beancount"
+        before = year.read_text(encoding="utf-8")
+        write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
         return _receipt({"key": key, "invoice": entry.invoice}, on.isoformat(), year.name)
 
     def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
@@ -76,7 +94,7 @@ class LedgerSystem:
         if not self._folder.is_dir():
             return Absent()
         try:
-            found = self._with_key(key)
+            found = self._restored(parsed(Restore, payload)) if verb == "restore" else self._with_key(key)
         except (OSError, UnicodeDecodeError) as error:
             return Unknown(f"The ledger could not be read: {error}")
         return Found(_receipt(found.meta, found.text[:10], found.file)) if found else Absent()
@@ -116,18 +134,63 @@ class LedgerSystem:
             }
             if key and (payload := entry_in(found)) is not None:
                 data |= {"payload": payload, "client": payload["client"]}
-            yield Observed(kind="entry", ref=ref, key=key, digest=digest(found.text.encode()), data=data)
+            yield Observed(kind="entry", ref=ref, key=key, digest=meaning(found.text), data=data)
 
-    def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry, date]:
+    def expects(self, deed: Deed) -> Expected | None:
+        if deed.verb == "restore":
+            asked = deed.payload
+            inner = Deed(str(asked.get("of")), str(asked.get("verb")), asked.get("payload") or {}, deed.receipt)
+            return self.expects(inner)
+        if deed.receipt.data.get("key") != deed.key:
+            return None
+        invoice = deed.receipt.data.get("invoice")
+        what = "The booking" if deed.verb == "book" else "The reversal"
+        try:
+            text = _as_booked(deed.verb, deed.payload, deed.key)[0]
+        except Permanent:  # adopted, as far as the books keep it
+            text = ""
+        name = f"{what} of invoice {invoice}"
+        return Expected(deed.key, "entry", deed.receipt.ref, name, meaning(text) if text else None, stays=True)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """Booked as it was: added where it is gone, in place where it was changed."""
+        if kind not in ("missing", "changed") or deed is None or deed.verb not in ("book", "reverse"):
+            return None
+        what = "Book invoice" if deed.verb == "book" else "Book the reversal of invoice"
+        return Proposal(
+            system=self.name,
+            verb="restore",
+            slot="ledger",
+            title=f"{what} {deed.receipt.data.get('invoice')} again as it was",
+            payload={"of": deed.key, "verb": deed.verb, "payload": deed.payload},
+            subject=deed.subject,
+        )
+
+    def _restore(self, asked: Restore) -> Receipt:
+        """What was changed by hand stays under the entry as a comment: AgentOS takes nothing out of the books."""
+        text, entry, on = _as_booked(asked.verb, asked.payload, asked.of)
+        standing = self._with_key(asked.of)
+        if standing is None:
+            if asked.verb == "book":
+                self._refuse_double(entry.invoice)
+            return self._add(text, entry, on, asked.of)
+        if meaning(standing.text) != meaning(text):
+            year = self._folder / standing.file
+            before = year.read_text(encoding="utf-8")
+            aside = "".join(f"; {line}\n" for line in ["Stood here instead:", *standing.text.splitlines()])
+            write_file(year, before.replace(standing.text, f"{text}{aside}".rstrip("\n"), 1).encode())
+        return _receipt({"key": asked.of, "invoice": entry.invoice}, on.isoformat(), standing.file)
+
+    def _restored(self, asked: Restore) -> Standing | None:
+        standing = self._with_key(asked.of)
+        text = _as_booked(asked.verb, asked.payload, asked.of)[0]
+        return standing if standing is not None and meaning(standing.text) == meaning(text) else None
+
+    def _text(self, verb: str, payload: dict[str, Any], key: str) -> tuple[str, Entry, date]:
         """The block to add, the entry it is about, and its date. Raises Permanent for what must not be booked."""
         if _known(verb) == "book":
-            entry = parsed(Entry, payload)
-            self._refuse_double(entry.invoice)
-            return (
-                block(entry, entry.date, {"key": key, "payload": asked, "invoice": entry.invoice}, 1),
-                entry,
-                entry.date,
-            )
+            self._refuse_double(parsed(Entry, payload).invoice)
+            return _as_booked(verb, payload, key)
         reversal = parsed(Reversal, payload)
         booked = self._with_key(reversal.reverses)
         if booked is None or booked.meta.get("invoice") != reversal.entry.invoice:
@@ -139,8 +202,7 @@ class LedgerSystem:
             raise Permanent(
                 f"The booking of invoice {reversal.entry.invoice} is reversed already.", code="ledger.reversed"
             )
-        meta = {"key": key, "payload": asked, "invoice": reversal.entry.invoice, "reverses": reversal.reverses}
-        return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
+        return _as_booked(verb, payload, key)
 
     def _refuse_double(self, invoice: str) -> None:
         found = list(self._transactions())
@@ -194,6 +256,17 @@ class LedgerSystem:
             yield from transactions(path.read_text(encoding="utf-8"), path.name)
 
 
+def _as_booked(verb: str, payload: dict[str, Any], key: str) -> tuple[str, Entry, date]:
+    """The block of an entry that was booked or reversed, from what was asked for. Raises Permanent."""
+    asked = digest(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode(errors="replace"))
+    if verb == "book":
+        entry = parsed(Entry, payload)
+        return block(entry, entry.date, {"key": key, "payload": asked, "invoice": entry.invoice}, 1), entry, entry.date
+    reversal = parsed(Reversal, payload)
+    meta = {"key": key, "payload": asked, "invoice": reversal.entry.invoice, "reverses": reversal.reverses}
+    return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
+
+
 def _repeat(earlier: Standing, asked: str) -> Receipt:
     if earlier.meta.get("payload") != asked:
         raise Permanent(
@@ -215,5 +288,5 @@ def _ref(meta: Mapping[str, str]) -> str:
 
 def _known(verb: str) -> str:
     if verb not in VERBS:
-        raise Permanent(f"The ledger can't {verb}.", hint="It can book and reverse.", code="ledger.verb")
+        raise Permanent(f"The ledger can't {verb}.", hint="It can book, reverse and restore.", code="ledger.verb")
     return verb
