@@ -23,7 +23,7 @@ def once(world: World, record: Record) -> Iterator[str]:
 def closed_open(world: World, record: Record) -> Iterator[str]:
     """Only an open drift is closed."""
     known = world.drifts.known.get(fingerprint_of(record))
-    if known is None or not known.open:
+    if known is None or not (known.open or known.forgotten):
         yield "it was never detected" if known is None else f"it is {known.how} already"
 
 
@@ -34,7 +34,7 @@ def repair_once(world: World, record: Record) -> Iterator[str]:
     if fingerprint in world.drifts.repairs:
         yield f"task {world.drifts.repairs[fingerprint].task} is its repair"
     known, task = world.drifts.known.get(fingerprint), world.tasks.get(record.data["task"])
-    if known is None or not known.open:
+    if known is None or not (known.open or known.forgotten):
         yield "there is no open drift"
     if task is None or task.state.trigger != TRIGGER:
         yield f"{record.data['task']} is no open repair task"

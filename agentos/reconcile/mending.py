@@ -16,7 +16,7 @@ def mending(platform: Platform, fingerprint: str) -> dict[str, Any]:
     """{kind, words, proposal}; no proposal where only the operator can mend it. Raises Permanent where nothing is known
     of it any more."""
     state = fold(platform.log.read(stream=stream_of(fingerprint))).known.get(fingerprint)
-    if state is None or not state.data:
+    if state is None or state.forgotten:
         raise Permanent("Nothing is known of this difference any more.", code="drift.unknown")
     data = state.data
     proposal = platform.systems[data["system"]].repair(data["kind"], data["ref"], _deed(platform, state))

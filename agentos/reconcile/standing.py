@@ -37,7 +37,8 @@ def standing(platform: Platform, system: System, looked_after: int) -> Standing:
         if record.seq > looked_after:
             found.unsettled |= {*concerned(key), _restored(platform, started.get(key))}
     for key in started.keys() - receipts.keys():
-        found.unsettled |= {*concerned(key), _restored(platform, started[key])}
+        if _goes_on(platform, started[key]):
+            found.unsettled |= {*concerned(key), _restored(platform, started[key])}
     _fold(platform, system, found, started, receipts)
     _numbers(platform, found)
     return found
@@ -82,6 +83,11 @@ def _fold(
             found.expected[expected.key] = expected
         if expected.key == deed.key:
             found.deeds[deed.key] = deed
+
+
+def _goes_on(platform: Platform, started: Record) -> bool:
+    """An effect without an end is settled, one way or another, before its task closes."""
+    return platform.log.by_key(f"task.closed/{started.stream.removeprefix('task/')}") is None
 
 
 def _restored(platform: Platform, started: Record | None) -> str:

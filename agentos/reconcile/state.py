@@ -30,6 +30,10 @@ class DriftState:
         return bool(self.data.get("escalated"))
 
     @property
+    def forgotten(self) -> bool:
+        return not self.data
+
+    @property
     def thing(self) -> str:
         return str(self.data.get("thing", ""))
 

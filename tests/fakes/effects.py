@@ -102,7 +102,8 @@ class FakeSystem:
             return None
         back = deed.verb == "restore"
         key, payload = (deed.payload["of"], deed.payload["payload"]) if back else (deed.key, deed.payload)
-        return Expected(key, "thing", _receipt(key).ref, f"The {payload.get('what', 'thing')}", _content(payload))
+        return Expected(key, "thing", _receipt(key).ref, f"The {payload.get('what', 'thing')}",
+                        _content(payload) if payload else None)  # fmt: skip
 
     def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
         if kind not in ("missing", "changed") or deed is None:

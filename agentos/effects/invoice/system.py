@@ -194,6 +194,10 @@ class InvoiceSystem:
         """Written again from what was asked for: PDF, e-invoice and record, under the same number."""
         if kind not in ("missing", "changed") or deed is None or deed.verb not in ("issue", "credit"):
             return None
+        try:
+            build(parse(deed.payload) if deed.verb == "issue" else _credited(_credit(deed.payload)))
+        except Permanent:  # adopted after a restore, and its record told too little
+            return None
         name = "invoice" if deed.verb == "issue" else "credit note"
         return Proposal(
             system=self.name,

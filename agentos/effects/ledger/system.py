@@ -156,6 +156,10 @@ class LedgerSystem:
         """Booked as it was: added where it is gone, in place where it was changed."""
         if kind not in ("missing", "changed") or deed is None or deed.verb not in ("book", "reverse"):
             return None
+        try:
+            _as_booked(deed.verb, deed.payload, deed.key)
+        except Permanent:  # adopted after a restore, as far as the books keep it
+            return None
         what = "Book invoice" if deed.verb == "book" else "Book the reversal of invoice"
         return Proposal(
             system=self.name,

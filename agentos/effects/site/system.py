@@ -145,13 +145,15 @@ class SiteSystem:
         if kind not in ("missing", "changed") or deed is None or deed.verb != "publish":
             return None
         title, said = str(deed.payload.get("title")), deed.receipt
-        back = {"of": deed.key, "commit": said.ref, "digest": said.data.get("digest")}
+        payload = deed.payload | {"of": deed.key, "commit": said.ref, "digest": said.data.get("digest")}
+        if not _fits(Restore, payload):  # adopted after a restore, as far as the site keeps it
+            return None
         return Proposal(
             system=self.name,
             verb="restore",
             slot="post",
             title=f"Put back “{title}” as it was published",
-            payload=deed.payload | back,
+            payload=payload,
         )
 
     def slugs(self) -> list[str]:
@@ -296,6 +298,14 @@ class SiteSystem:
 
 def _slug(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".md")
+
+
+def _fits(model: type[BaseModel], payload: dict[str, Any]) -> bool:
+    try:
+        model.model_validate(payload)
+    except ValidationError:
+        return False
+    return True
 
 
 def _checked(model: type[_P], payload: dict[str, Any]) -> _P:
