@@ -22,8 +22,9 @@ manifest = Manifest(
     kpi="differences that are still open after a day",
 )
 
+_REPLACES = "It replaces what somebody made of it; a no lets that stand."
 _GONE = frozenset({"missing"})
-"""Where nothing stands there is nothing to lose: policy alone decides. Everything else replaces what somebody made."""
+"""Where nothing stands there is nothing to lose: policy alone decides whether it asks."""
 
 
 class Request(BaseModel):
@@ -48,10 +49,9 @@ async def run(request: Request, kit: Kit) -> Result:
     found = await kit.use("drift.get", fingerprint=request.drift)
     words = str(found["words"])
     if found["proposal"] is not None:
-        reasons = [] if found["kind"] in _GONE else [words]
         proposal = Proposal.model_validate(found["proposal"])
-        return Result(proposals=[proposal.model_copy(update={"title": f"{proposal.title} ({found['kind']})"})],
-                      reasons=reasons)  # fmt: skip
+        told = proposal.model_copy(update={"title": f"{words} {proposal.title}"})
+        return Result(proposals=[told], reasons=[] if found["kind"] in _GONE else [_REPLACES])
     said = kit.answers.get("decision", "")
     if said not in CHOICES:
         raise Question("decision", f"{words} Nothing of AgentOS can mend that.", CHOICES)

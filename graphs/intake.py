@@ -227,12 +227,6 @@ def undo_request(run: TaskRun) -> Understanding | None:
     return Understanding(goal=f"Undo: {what}", workflow=None, slots={"effects": keys, "what": what}, language="en")
 
 
-def repair_subject(run: TaskRun) -> str | None:
-    """The client whom the drift is about."""
-    detected = run.platform.log.last(stream=f"drift/{intent_text(run)}", types=("drift.detected",))
-    return detected.subject if detected is not None else None
-
-
 def repair_request(run: TaskRun) -> Understanding | None:
     """A task that reconciliation opened names a drift in its intent, by its fingerprint."""
     if run.state.trigger != "repair":

@@ -17,11 +17,12 @@ from agentos.events.types import TaskPlanned
 from agentos.intents.model import Understanding
 from agentos.models.request import ModelRequest, ModelTier
 from agentos.policy.hours import night
+from agentos.reconcile.closing import subject_of
 from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.steps import run_step, tier_of
-from graphs.intake import HIDDEN, common_subject, intake, intent_subject, intent_text, repair_subject
+from graphs.intake import HIDDEN, common_subject, intake, intent_subject, intent_text
 from graphs.recipes import check_inputs, load_shelf, to_plan
 
 INTERNAL = ("planner", "reconciler")
@@ -61,7 +62,7 @@ async def make_plan(run: TaskRun) -> bool:
     if run.state.trigger == "undo":
         subject = common_subject(run, found.slots["effects"])
     elif run.state.trigger == "repair":
-        subject = repair_subject(run)
+        subject = subject_of(run.platform.log, intent_text(run))
     await run.claim(lambda _: [run.event(fact, key=f"task.planned/{run.task}", subject=subject)])
     return True
 

@@ -179,7 +179,9 @@ class System(Protocol):
 
     def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
         """The effect that makes the outside agree again; None where only the operator can. `kind` is a drift's (see
-        `agentos.reconcile.drift`), `ref` that of the thing, `deed` what the log knows of it."""
+        `agentos.reconcile.drift`), `ref` that of the thing, `deed` what the log knows of it. Its title stands after the
+        sentence that says what differs: "Put it back as it was published?"
+        """
         ...
 
 

@@ -30,19 +30,28 @@ def failing(reader: Reader, state: TaskState, code: str, why: str, *, actor: str
     return closed(reader, state, "kept" if code == "approval.denied" else "failed", why, actor=actor)
 
 
-def closed(reader: Reader, state: TaskState, how: str, why: str, *, actor: str = "system") -> list[NewEvent]:
+def closed(
+    reader: Reader, state: TaskState, how: str, why: str, *, actor: str = "system", sealed: bool = True
+) -> list[NewEvent]:
+    """`sealed` False: its client was forgotten, so nothing is said that would need the key."""
     fingerprint = fingerprint_of(reader, state)
     if fingerprint is None or reader.by_key(f"repair/{fingerprint}") is None:
         return []
     if reader.by_key(f"repair.closed/{fingerprint}") is not None:  # it was taken up again after that
         return []
-    fact = RepairClosed(fingerprint=fingerprint, task=state.id, how=how, why=why)
-    repair = fact.on(
-        stream_of(fingerprint), key=f"repair.closed/{fingerprint}", actor=actor, subject=state.subject,
-        correlation=state.id,
-    )  # fmt: skip
-    end = drift_end(reader, fingerprint, how, why, actor=actor, subject=state.subject, correlation=state.id)
+    subject = subject_of(reader, fingerprint) if sealed else None
+    said = why if sealed else ""
+    fact = RepairClosed(fingerprint=fingerprint, task=state.id, how=how, why=said)
+    key = f"repair.closed/{fingerprint}"
+    repair = fact.on(stream_of(fingerprint), key=key, actor=actor, subject=subject, correlation=state.id)
+    end = drift_end(reader, fingerprint, how, said, actor=actor, subject=subject, correlation=state.id)
     return [*end, repair]
+
+
+def subject_of(reader: Reader, fingerprint: str) -> str | None:
+    """The client whom the drift is about; its task may not have got so far as to know it."""
+    detected = reader.last(stream=stream_of(fingerprint), types=("drift.detected",))
+    return detected.subject if detected is not None else None
 
 
 def drift_end(

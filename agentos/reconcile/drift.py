@@ -118,9 +118,9 @@ def _one(
     if match.ref != expected.ref:
         return drift("changed", f"stands under another name, {match.ref}.", match.ref)
     if draft is not None and draft.data.get("state") == "deleted":
-        return drift("missing", "was deleted from its folder, which is not committed yet.", "uncommitted")
+        return drift("missing", "was deleted from its folder (not committed yet).", "uncommitted")
     if draft is not None:
-        return drift("changed", "was changed in its folder, which is not committed yet.", draft.digest)
+        return drift("changed", "was changed in its folder (not committed yet).", draft.digest)
     return None
 
 

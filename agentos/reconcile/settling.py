@@ -4,7 +4,6 @@ that ended in an unusual way."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from agentos.errors import Conflict
 from agentos.events.log import Reader
@@ -69,11 +68,12 @@ def is_forgotten(platform: Platform, subject: str | None) -> bool:
 
 def _orphans(platform: Platform, reader: Reader, drifts: Drifts) -> Iterator[NewEvent]:
     """A task ends together with its repair; a client's forgetting and a restore close tasks in their own way."""
-    for repair in drifts.repairs.values():
+    for fingerprint, repair in drifts.repairs.items():
         if repair.open and reader.by_key(f"task.closed/{repair.task}") is not None:
             task = fold_task(repair.task, reader.read(stream=stream_of(repair.task)))
-            task = replace(task, subject=None) if is_forgotten(platform, task.subject) else task
-            yield from closed(reader, task, "failed", "its task ended without it", actor=ACTOR)
+            known = drifts.known.get(fingerprint)
+            sealed = known is None or not is_forgotten(platform, known.subject)
+            yield from closed(reader, task, "failed", "its task ended without it", actor=ACTOR, sealed=sealed)
 
 
 def _kept(platform: Platform, reader: Reader, drifts: Drifts) -> Iterator[NewEvent]:

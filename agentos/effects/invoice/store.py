@@ -5,7 +5,6 @@ A number without its record is not there: that is what a killed write leaves; a 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -141,10 +140,16 @@ def untouched(record: Record) -> str:
     return digest(f"{record.pdf_digest}\n{record.xml_digest}".encode())
 
 
-def as_issued(receipt: dict[str, Any], pdf: str, xml: str) -> str:
-    """Digest over what the record says was issued and over its files, by their digests."""
-    said = json.dumps(receipt, sort_keys=True, ensure_ascii=False)
-    return digest(f"{said}\n{pdf}\n{xml}".encode(errors="replace"))
+_SAID = ("number", "issued_on", "due", "net", "vat", "gross", "currency", "client", "key")
+
+
+def as_issued(receipt: dict[str, Any], pdf: str, xml: str) -> str | None:
+    """Digest over what the record says was issued and over its files, by their digests; None where it says too
+    little."""
+    said = [receipt.get(name) for name in _SAID]
+    if not all(isinstance(one, str) for one in said):
+        return None
+    return digest("\n".join([*map(str, said), pdf, xml]).encode(errors="replace"))
 
 
 def filename(number: str) -> str:

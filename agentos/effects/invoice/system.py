@@ -177,7 +177,8 @@ class InvoiceSystem:
             "payload": record.asked or {},
         }
         pdf, xml = self._store.digests(record)
-        return Observed(record.kind, record.number, record.key, as_issued(record.receipt, pdf, xml), data)
+        present = as_issued(record.receipt, pdf, xml) or content
+        return Observed(record.kind, record.number, record.key, present, data)
 
     def expects(self, deed: Deed) -> Expected | None:
         said = deed.receipt.data
@@ -198,12 +199,11 @@ class InvoiceSystem:
             build(parse(deed.payload) if deed.verb == "issue" else _credited(_credit(deed.payload)))
         except Permanent:  # adopted after a restore, and its record told too little
             return None
-        name = "invoice" if deed.verb == "issue" else "credit note"
         return Proposal(
             system=self.name,
             verb="restore",
-            slot="invoice",
-            title=f"Write {name} {deed.receipt.ref} again as it was issued",
+            slot="restore",
+            title="Write it again as it was issued?",
             payload={"of": deed.key, "verb": deed.verb, "payload": deed.payload},
             subject=deed.subject,
         )

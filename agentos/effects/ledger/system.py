@@ -160,12 +160,11 @@ class LedgerSystem:
             _as_booked(deed.verb, deed.payload, deed.key)
         except Permanent:  # adopted after a restore, as far as the books keep it
             return None
-        what = "Book invoice" if deed.verb == "book" else "Book the reversal of invoice"
         return Proposal(
             system=self.name,
             verb="restore",
-            slot="ledger",
-            title=f"{what} {deed.receipt.data.get('invoice')} again as it was",
+            slot="restore",
+            title="Book it again as it was?",
             payload={"of": deed.key, "verb": deed.verb, "payload": deed.payload},
             subject=deed.subject,
         )

@@ -146,7 +146,7 @@ class MailSystem:
             system=self.name,
             verb="recall",
             slot="recall",
-            title=f"Take {found.name} out of the outbox",
+            title="Take it out of the outbox?",
             payload=payload,
         )
 

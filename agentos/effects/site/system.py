@@ -141,18 +141,18 @@ class SiteSystem:
         if kind in ("returned", "unknown") and is_slug(ref):
             title = str(deed.payload.get("title") or ref) if deed is not None else ref
             down = {"slug": ref, "title": title}
-            return Proposal(system=self.name, verb="unpublish", slot="down", title=f"Take down “{title}”", payload=down)
+            return Proposal(system=self.name, verb="unpublish", slot="down", title="Take it down?", payload=down)
         if kind not in ("missing", "changed") or deed is None or deed.verb != "publish":
             return None
-        title, said = str(deed.payload.get("title")), deed.receipt
+        said = deed.receipt
         payload = deed.payload | {"of": deed.key, "commit": said.ref, "digest": said.data.get("digest")}
         if not _fits(Restore, payload):  # adopted after a restore, as far as the site keeps it
             return None
         return Proposal(
             system=self.name,
             verb="restore",
-            slot="post",
-            title=f"Put back “{title}” as it was published",
+            slot="restore",
+            title="Put it back as it was published?",
             payload=payload,
         )
 
