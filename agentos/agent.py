@@ -34,6 +34,7 @@ class Manifest(BaseModel):
     effects: tuple[str, ...] = ()
     failure_modes: tuple[str, ...]
     unwound: str
+    act: str = Field(default="", description="what the operator does when it asks or fails, for the runbook")
     kpi: str
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentos.errors import AgentOSError, Refused, StorageError
@@ -14,11 +15,14 @@ from agentos.events.record import NewEvent
 from agentos.events.types import DamageAccepted, PlatformStopped
 from agentos.events.verify import MOST_FAULTS, Verdict, verify, verify_since
 from agentos.events.witness import rewinds_of
+from agentos.platform import MALFORMED, NOT_WRITTEN, open_store, stop_reason
 
 if TYPE_CHECKING:
     from agentos.platform import Store
 
 MEND = "Keep a copy of state/ and restore a backup (`agentos restore`)"
+_UNREADABLE = (StorageError, TypeError, ValueError)
+"""What reading a row of a damaged database ends with: NULL or bytes where a number or a text should be."""
 
 
 class Damaged(Refused):
@@ -28,9 +32,28 @@ class Damaged(Refused):
 def verify_all(store: Store, progress: Callable[[int], object] = lambda _: None) -> Verdict:
     """The whole log, its blobs and its database. A fault stops the platform; otherwise workers begin from here."""
     head = store.log.head() if store.log.is_readable() else None
-    rewinds = rewinds_of(store.log) if head is not None else ()
-    verdict = verify(store.log, store.blobs, store.witness.notes(rewinds), progress=progress)
+    try:
+        rewinds = rewinds_of(store.log) if head is not None else ()
+        verdict = verify(store.log, store.blobs, store.witness.notes(rewinds), progress=progress)
+    except _UNREADABLE as error:
+        verdict, head = _unsound(0, error), None
     return _concluded(store, verdict, head)
+
+
+def verify_or_stop(root: Path, progress: Callable[[int], object] = lambda _: None) -> str:
+    """`verify_all` for a log that may not even open: why the platform is stopped now, or "" where all is well. Raises
+    AgentOSError where something else than damage is in the way."""
+    try:
+        store = open_store(root)
+    except StorageError as error:
+        if error.code != MALFORMED:
+            raise
+        return f"{NOT_WRITTEN}: {error.message}"
+    try:
+        verdict = verify_all(store, progress)
+    finally:
+        store.close()
+    return "" if verdict.ok else reason_of(verdict)
 
 
 def verify_new(store: Store) -> Verdict:
@@ -41,8 +64,16 @@ def verify_new(store: Store) -> Verdict:
         if since == head == (witness or head):
             return Verdict(True, head[0], 0)
         return _concluded(store, verify_since(store.log, since, witness), head)
-    except StorageError as error:
-        return _concluded(store, Verdict(False, since[0], 0, None, error.message, sound=False), None)
+    except _UNREADABLE as error:
+        return _concluded(store, _unsound(since[0], error), None)
+
+
+def _unsound(events: int, error: Exception) -> Verdict:
+    """Passes on what is no damage: a log that is locked, or a folder that can't be read."""
+    if isinstance(error, StorageError) and error.code != MALFORMED:
+        raise error
+    why = error.message if isinstance(error, AgentOSError) else f"the event log is damaged: {error}"
+    return Verdict(False, events, 0, None, why, sound=False)
 
 
 def mark_of(store: Store) -> Mark:
@@ -70,7 +101,15 @@ def come_up_stopped(store: Store, verdict: Verdict) -> None:
 
 
 def reason_of(verdict: Verdict) -> str:
-    return f"the log is not what was written: {verdict.why}"
+    return f"{NOT_WRITTEN}: {verdict.why}"
+
+
+def refuse_known(root: Path) -> None:
+    """For who only shows what is there. Raises Damaged where the stop file says that somebody has found damage: nothing
+    is opened then, since a damaged log can't be asked about itself."""
+    why = stop_reason(root / "state" / "STOPPED")
+    if why.startswith(NOT_WRITTEN):
+        raise Damaged(f"The platform is stopped: {why}.", hint=f"{MEND}.")
 
 
 def refuse_damaged(verdict: Verdict) -> None:

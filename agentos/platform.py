@@ -46,6 +46,9 @@ class Stopped(Refused):
 
 
 SWITCHES = ("platform.stopped", "platform.started", "platform.restored")
+MALFORMED = "log.malformed"
+NOT_WRITTEN = "the log is not what was written"
+"""How the reason of a stop begins that damage has set."""
 RESTORED = "A backup was restored, and nobody has looked yet at what happened outside since it was made."
 
 
@@ -111,15 +114,18 @@ def open_store(root: Path, *, clock: Clock | None = None) -> Store:
     try:
         log = SQLiteLog(state / "events.db", sealer, clock=clock)
     except StorageError as error:
-        if error.code == "log.malformed":
-            write_stop(state / "STOPPED", error.message)
+        if error.code == MALFORMED:
+            write_stop(state / "STOPPED", f"{NOT_WRITTEN}: {error.message}")
         raise
     return Store(root, log, Blobs(state / "blobs", sealer), sealer, witness_of(root))
 
 
 def write_stop(file: Path, why: str) -> None:
-    """The file counts by being there; its text is a help, and may be lost on a full disk."""
+    """The file counts by being there; its text is a help, and may be lost on a full disk. Damage stays the reason until
+    it is mended or accepted, whoever stops it as well."""
     file.touch()
+    if stop_reason(file).startswith(NOT_WRITTEN) and not why.startswith(NOT_WRITTEN):
+        return
     with suppress(OSError):
         file.write_bytes(f"{why}\n".encode("utf-8", "replace"))
 

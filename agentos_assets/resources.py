@@ -39,8 +39,12 @@ class PlatformResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # da
 
     @contextmanager
     def store(self) -> Iterator["Store"]:
-        """Only the durable part: for a sensor, which reads and must be quick."""
+        """Only the durable part: for a sensor, which reads and must be quick. Raises Damaged beside a log that is known
+        to be damaged, and StorageError where it can't be read."""
+        from agentos.damage import refuse_known
         from agentos.platform import open_store
+
+        refuse_known(self.root)
 
         store = open_store(self.root)
         try:

@@ -1,3 +1,13 @@
 """The agents: one file a role, each with a manifest, a typed request and result, and one async function."""
 
-ROLES = ("planner", "researcher", "drafter", "editor", "fact_checker", "publisher", "finance", "reconciler")
+ROLES = (
+    "planner",
+    "researcher",
+    "drafter",
+    "editor",
+    "fact_checker",
+    "publisher",
+    "finance",
+    "bookkeeper",
+    "reconciler",
+)

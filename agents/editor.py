@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agentos.agent import Kit, Manifest
 from agentos.capabilities.words import known
-from agents.text.rulebook import Hit, Rule, compliance_hits, style_hits, tidied
+from agents.text.rulebook import Hit, Rule, compliance_hits, style_hits, tidied, unusable
 
 manifest = Manifest(
     role="editor",
@@ -15,9 +15,10 @@ manifest = Manifest(
     capabilities=("compliance.rules",),
     failure_modes=(
         "a forbidden claim, a missing disclosure, a long quotation, an image without licence: a hit that forces a card",
-        "a rule of the operator's own that can't be read: a hit that says so, never silence",
+        "a rule of the operator's own that can't be read, or takes too long: a hit that says so, never silence",
     ),
     unwound="Nothing to unwind: the draft before it stays in the record.",
+    act="Change the text with `agentos edit`, or the rule in `rules.toml`.",
     kpi="share of published texts the operator did not have to edit",
 )
 
@@ -77,7 +78,5 @@ def _own(given: list[dict[str, object]]) -> tuple[list[Rule], list[Hit]]:
         except ValidationError as error:
             name = str(rule.get("rule", f"number {number}"))
             why = str(error.errors()[0]["msg"])
-            unreadable.append(
-                Hit(rule=name, severity="card", sentence="", message=f"your rule {name} can't be applied: {why}")
-            )
+            unreadable.append(unusable(name, why))
     return rules, unreadable

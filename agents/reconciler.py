@@ -19,6 +19,7 @@ manifest = Manifest(
         "Nothing of ours can mend it: a card asks whether it stays.",
     ),
     unwound="What the repair replaced is kept beside it, in git, in the books or in books/invoices/replaced.",
+    act="Approve the repair, or deny it with the reason why it should stay; `agentos reconcile` looks again.",
     kpi="differences that are still open after a day",
 )
 

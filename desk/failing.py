@@ -44,7 +44,7 @@ def guarded(call: Callable[[], Any], session: Session) -> int:
         hint = "Check that it is there, that it may be read and written, and that the disk is not full."
         return _say(session, "os", f"{where}{error.strerror or error}", hint, FAILED)
     except Exception as error:
-        return _unexpected(error, session)
+        return _damaged(error, session) or _unexpected(error, session)
     finally:
         session.close()
     return result if isinstance(result, int) else 0
@@ -70,6 +70,23 @@ def _short(text: str) -> str:
 def _usage(error: click.UsageError, session: Session) -> int:
     command = error.ctx.command_path if error.ctx else "agentos"
     return _say(session, "usage", error.format_message(), f"{command} --help", USAGE)
+
+
+def _damaged(error: Exception, session: Session) -> int:
+    """What reads a damaged log may end with anything: said is the damage, where the database or the stop file tells of
+    it. 0 where neither does."""
+    import apsw
+
+    from agentos.damage import refuse_known
+    from agentos.events.writer import malformed
+
+    try:
+        if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+            raise malformed(error)
+        refuse_known(session.root)
+    except AgentOSError as known:
+        return _say(session, known.code, known.message, known.hint, FAILED)
+    return 0
 
 
 def _unexpected(error: Exception, session: Session) -> int:

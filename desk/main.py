@@ -37,11 +37,12 @@ COMMANDS = {
     "restore": "Go back to a backup: the log, not the world.",
     "export": "Everything in DIR, readable without AgentOS.",
     "demo": "The whole story in a throw-away workspace.",
+    "simulate": "A workspace with a history: a scripted quarter of a made-up business.",
     "up": "Dagster's page and daemon for the workspace.",
     "completion": "Print the completion script for your shell.",
 }
 GROUPS = (
-    ("Begin", ("init", "doctor", "demo")),
+    ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
     ("Look back", ("log", "replay", "reconcile")),

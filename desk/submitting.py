@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentos.clock import SystemClock
 from agentos.errors import AgentOSError
+
+if TYPE_CHECKING:
+    from agentos.workspace.load import Workspace
 
 MOST = 10**12
 """Of any currency: what policy.toml takes, too."""
@@ -19,17 +24,21 @@ def checker(root: Path) -> Callable[[str], str | None]:
     """
 
     def check(text: str) -> str | None:
-        from agentos.intents.broken import known_clients
-        from agentos.intents.rules import understand
         from agentos.workspace.load import load_workspace
 
-        workspace = load_workspace(root)
-        business, clients = workspace.configuration.business, known_clients(workspace)
-        found = understand(text, business=business, clients=clients, now=SystemClock().now())
-        client = found.slots.get("client")
-        return str(client) if client is not None else None
+        return understood_client(load_workspace(root), text, SystemClock().now())
 
     return check
+
+
+def understood_client(workspace: Workspace, text: str, now: datetime) -> str | None:
+    """The client that the rules find in the text. Raises IntentRejected."""
+    from agentos.intents.broken import known_clients
+    from agentos.intents.rules import understand
+
+    business, clients = workspace.configuration.business, known_clients(workspace)
+    client = understand(text, business=business, clients=clients, now=now).slots.get("client")
+    return str(client) if client is not None else None
 
 
 def budget_of(text: str | None) -> dict[str, str] | None:

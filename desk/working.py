@@ -70,7 +70,9 @@ async def _our_turn(session: Session, task: str) -> Advanced:
     """Advance; while another worker (under `agentos up`, say) is on the task, watch it and take over when it rests."""
     from graphs.advance import advance
 
-    result = await advance(session.platform, task, by=session.via)
+    platform = session.platform
+    session.let_go()
+    result = await advance(platform, task, by=session.via)
     if result.busy:
         session.say(dim("  … another worker is on this task; watching it"))
     while result.busy:

@@ -17,6 +17,7 @@ from agentos.intents.broken import RETRY, known_clients, mended_first, stand_ins
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
 from agentos.intents.rules import understand
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
+from agentos.tasks.invoices import owner_of
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
@@ -39,6 +40,7 @@ manifest = Manifest(
     tier="small",
     failure_modes=("A goal without a recipe goes to the planner.",),
     unwound="Nothing was done; cancel the task.",
+    act="Answer its question; a request that names client, amount and topic is read without one.",
     kpi="share of intents understood without a question",
 )
 
@@ -114,7 +116,7 @@ async def answers(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     run = context.run
     workspace = run.platform.workspace
     business, clients, broken = workspace.configuration.business, known_clients(workspace), stand_ins(workspace)
-    found = _with_missing(mended_first(found, broken), context.recipes)
+    found = _with_missing(_with_owner(run, mended_first(found, broken)), context.recipes)
     for slot, answer in run.state.step(STEP).answers.items():
         if slot == "workflow":
             found = found.model_copy(update={"workflow": answer if answer in context.workflows else None})
@@ -126,7 +128,7 @@ async def answers(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 found = apply_answer(found, slot, answer, business=business, clients=clients, now=now)
             except IntentRejected:  # empty, or a whole document: no answer, and no reason to fail the task
                 found = _asked_again(found, slot)
-        found = _with_missing(mended_first(found, broken), context.recipes)
+        found = _with_missing(_with_owner(run, mended_first(found, broken)), context.recipes)
     return {"understanding": found}
 
 
@@ -142,6 +144,15 @@ def read(run: TaskRun, text: str) -> Understanding:
     workspace = run.platform.workspace
     now = run.state.opened_at or run.now()
     return understand(text, business=workspace.configuration.business, clients=known_clients(workspace), now=now)
+
+
+def _with_owner(run: TaskRun, found: Understanding) -> Understanding:
+    """Who paid, where only the invoice is named: what follows is sealed with that client's key from the start."""
+    number = found.slots.get("invoice")
+    if found.workflow != "record-payment" or "client" in found.slots or number is None:
+        return found
+    client = owner_of(run.platform.log, str(number))
+    return found if client is None else found.model_copy(update={"slots": {**found.slots, "client": client}})
 
 
 def _with_missing(found: Understanding, recipes: dict[str, Recipe]) -> Understanding:

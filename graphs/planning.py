@@ -136,7 +136,7 @@ def validated(run: TaskRun, output: dict[str, Any], found: Understanding) -> Pla
     if proposing:
         steps.append(Step(id="deliver", kind="effects", needs=proposing, inputs={"from": list(proposing)}))
     plan = Plan(workflow="planned", title=found.goal, steps=tuple(steps))
-    check_inputs(plan, agents)
+    check_inputs(plan, agents, found.slots)
     return plan
 
 

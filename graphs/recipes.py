@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from agentos.errors import WorkspaceError
+from agentos.intents.model import SLOTS
 from agentos.platform import AgentModule
-from agentos.tasks.plan import Plan, Step, references
+from agentos.tasks.plan import Plan, Step, references, slots_of
 from agentos.workspace.lines import Key
 from agentos.workspace.read import MAX_BYTES, decode, parse, read_bytes, relative, validate, wrong
 
@@ -96,7 +97,7 @@ def _faults(recipe: Recipe, agents: Mapping[str, AgentModule] | None) -> Iterato
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.message
         yield ("steps",) if isinstance(error, ValidationError) else ("title",), f"can't work: {said}.", ""
         return
-    for index, message, hint in _input_faults(plan, agents or {}):
+    for index, message, hint in _input_faults(plan, agents or {}, recipe.requires):
         yield ("steps", index, "inputs"), f"can't work: {message}.", hint
 
 
@@ -125,7 +126,7 @@ def to_plan(recipe: Recipe, slots: Mapping[str, Any], agents: Mapping[str, Agent
         plan = _plan(recipe, slots, tuple(steps))
     except ValidationError as error:
         raise WorkspaceError(error.errors()[0]["msg"], where=recipe.workflow) from None
-    check_inputs(plan, agents)
+    check_inputs(plan, agents, (*recipe.requires, *slots))
     return plan
 
 
@@ -133,16 +134,22 @@ def _plan(recipe: Recipe, slots: Mapping[str, Any], steps: tuple[Step, ...]) -> 
     return Plan(workflow=recipe.workflow, title=_title(recipe, slots), steps=steps, merge=dict(recipe.merge))
 
 
-def check_inputs(plan: Plan, agents: Mapping[str, AgentModule]) -> None:
-    """References lead to slots or to steps that stand before, every input is one the agent takes as it is, none
-    it needs is absent, and effects are those of steps that are there."""
-    for _, message, hint in _input_faults(plan, agents):
+def check_inputs(plan: Plan, agents: Mapping[str, AgentModule], slots: Iterable[str]) -> None:
+    """References lead to slots that something fills or to steps that stand before, every input is one the agent takes
+    as it is, none it needs is absent, and effects are those of steps that are there. `slots`: those beside intake's."""
+    for _, message, hint in _input_faults(plan, agents, slots):
         raise WorkspaceError(message, where=f"recipe {plan.workflow}", hint=hint)
 
 
-def _input_faults(plan: Plan, agents: Mapping[str, AgentModule]) -> Iterator[tuple[int, str, str]]:
+def _input_faults(
+    plan: Plan, agents: Mapping[str, AgentModule], slots: Iterable[str]
+) -> Iterator[tuple[int, str, str]]:
     """(index of the step, what is wrong, what was expected). What an unknown agent takes is not known."""
+    filled = {*SLOTS, *slots}
     for index, step in enumerate(plan.steps):
+        if unfilled := sorted(slots_of(dict(step.inputs)) - filled):
+            said = f"step {step.id!r} refers to the slot {unfilled[0]!r}, which nothing fills"
+            yield index, said, f"Add it to requires, and it is asked for; of itself there are {', '.join(SLOTS)}."
         if step.id in RESERVED:
             yield index, f"the id {step.id!r} is reserved", "Call the step something else."
         if step.kind == "effects":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,9 +35,11 @@ def snapshot(source: Path, target: Path) -> Snapshot:
                 work.step(-1)  # all pages in one read transaction: writers go on beside it
             copy.execute("PRAGMA journal_mode=DELETE")
     except apsw.Error as error:
-        raise StorageError(
-            f"The log could not be copied: {error}", hint="Make room, and run it again.", code="backup.log"
-        ) from error
+        room = shutil.disk_usage(target.parent).free
+        full = isinstance(error, apsw.FullError) or room < source.stat().st_size  # SQLite says as little as "I/O error"
+        why = f"no space is left on {target.parent.parent}" if full else str(error)
+        hint = "Make room, and run it again. Earlier backups are as they were."
+        raise StorageError(f"The log could not be copied: {why}.", hint=hint, code="backup.log") from error
     handle = os.open(target, os.O_RDONLY)
     try:
         os.fsync(handle)

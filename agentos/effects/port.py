@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -99,6 +99,8 @@ class Verb:
     repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused", "unsafe" (twice).
     absence: whether `find` saying Absent can be trusted right after a lost `do`.
     undo: a sentence for the card, including what an undo can't reach.
+    outcome, failure_modes, act: for the runbook: what the business has of it, what goes wrong and what happens then,
+    and what the operator does about it.
     """
 
     name: str
@@ -109,6 +111,9 @@ class Verb:
     window: timedelta | None = None
     held: bool = False
     outgoing: bool = False
+    outcome: str = ""
+    failure_modes: tuple[str, ...] = ()
+    act: str = ""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,15 @@ class System(Protocol):
         `agentos.reconcile.drift`), `ref` that of the thing, `deed` what the log knows of it. Its title stands after the
         sentence that says what differs: "Put it back as it was published?"
         """
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A system that keeps what stands there no more. Asked after a restore only, since it may read a whole history."""
+
+    def taken_back(self) -> Iterable[Observed]:
+        """What carries a key of ours and stands no more, by us or by hand, with data.state "recalled"."""
         ...
 
 

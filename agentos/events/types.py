@@ -162,6 +162,8 @@ class ToolCalled(Fact):
     request: str
     nth: int
     answer: Any
+    asked: dict[str, Any] | None = None
+    """{slot, text, choices}: it could not answer before the operator does something, and asked her instead."""
 
 
 class ModelReserved(Fact):

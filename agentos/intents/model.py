@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from agentos.errors import AgentOSError
 
 Channel = Literal["terminal", "mail", "webhook", "voice", "schedule", "web"]
-Workflow = Literal["produce-and-invoice", "publish-post", "send-invoice", "research-brief"]
+Workflow = Literal["produce-and-invoice", "publish-post", "send-invoice", "research-brief", "record-payment"]
 
 
 class IntentRejected(AgentOSError):
@@ -41,11 +41,16 @@ class OpenQuestion(BaseModel):
     choices: tuple[str, ...] = ()
 
 
+SLOTS = ("topic", "title", "client", "amount", "description", "due", "urls")
+"""What rules can fill; a recipe's `requires` may name others, which are asked for."""
+
+
 class Understanding(BaseModel):
     """What was asked for. All values of `slots` are JSON:
 
     topic, description, title: text; client: id; amount: {"amount": "1200.00", "currency": "EUR", "basis": "net"};
-    due: "2026-12-15"; urls: list of addresses. A slot stands in `slots` or in `questions`, never in both.
+    due: "2026-12-15"; urls: list of addresses; of a payment, invoice: its number, paid_on: "2026-11-20".
+    A slot stands in `slots` or in `questions`, never in both.
     `workflow` None with no questions: a clear goal that has no recipe.
     """
 

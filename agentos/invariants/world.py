@@ -244,6 +244,7 @@ def attempt_of(record: Record) -> int:
 
 
 def call_of(record: Record) -> tuple[Any, ...]:
-    """What makes two calls the same one."""
+    """What makes two calls the same one. A call that asked the operator instead is made again after her answer."""
     data = record.data
-    return (record.type, data["step"], data["round"], data["request"], data["nth"])
+    asked = record.key if data.get("asked") else None
+    return (record.type, data["step"], data["round"], data["request"], data["nth"], asked)

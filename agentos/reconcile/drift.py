@@ -15,7 +15,7 @@ undone is back. unknown: it is there, and the log knows nothing of it. double: o
 unassigned: a document carries a number that was never given out, or was voided."""
 OURS_ALONE = frozenset({"mail"})
 """Kinds of which everything is ours. Posts and entries without a key are written by hand, and the operator's own."""
-ONCE = frozenset({"entry", "invoice", "credit_note"})
+ONCE = frozenset({"entry", "payment", "invoice", "credit_note"})
 """Kinds of which a copy counts as a second one. Who copies a post to begin another has a new post."""
 Kept = Mapping[str, frozenset[tuple[str, str]]]
 """Thing -> {(kind, seen)}: differences that the operator let stand."""

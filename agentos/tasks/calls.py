@@ -6,8 +6,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from agentos.agent import Manifest
-from agentos.errors import AgentOSError
+from agentos.agent import Manifest, Question
+from agentos.errors import AgentOSError, Missing
 from agentos.events.log import Reader
 from agentos.events.record import NewEvent
 from agentos.events.types import ModelCalled, ModelReserved, ModelSettled, ToolCalled
@@ -20,6 +20,7 @@ from agentos.tasks.values import unpack
 
 if TYPE_CHECKING:
     from agentos.tasks.run import TaskRun
+    from agentos.tasks.state import TaskState
 
 
 class LiveCaller:
@@ -36,13 +37,24 @@ class LiveCaller:
         known = run.platform.log.by_key(key)
         if known is not None:
             return unpack(known.data.get("answer"), run.platform.blobs, known.subject)
-        answer = await CAPABILITIES[capability](run, **arguments)
-        packed = await run.pack(answer)
+        before = run.platform.log.by_key(asked_key(key, run.state, self._step))
+        if before is not None and before.data.get("asked"):
+            raise Question(**before.data["asked"])
         fact = ToolCalled(
-            step=self._step, round=self._round, capability=capability, request=request, nth=nth, answer=packed
+            step=self._step, round=self._round, capability=capability, request=request, nth=nth, answer=None
         )
-        await run.record(run.event(fact, key=key, actor=f"agent:{self._manifest.role}"))
+        try:
+            answer = await CAPABILITIES[capability](run, **arguments)
+        except (Question, Missing) as lacking:
+            question = lacking if isinstance(lacking, Question) else Question(lacking.where, str(lacking))
+            asked = {"slot": question.slot, "text": question.text, "choices": list(question.choices)}
+            await self._called(fact.model_copy(update={"asked": asked}), asked_key(key, run.state, self._step))
+            raise question from None
+        await self._called(fact.model_copy(update={"answer": await run.pack(answer)}), key)
         return answer
+
+    async def _called(self, fact: ToolCalled, key: str) -> None:
+        await self._run.record(self._run.event(fact, key=key, actor=f"agent:{self._manifest.role}"))
 
     async def model(self, request: ModelRequest, digest: str, nth: int) -> dict[str, Any]:
         run = self._run
@@ -145,6 +157,12 @@ _FORGOTTEN: dict[str, Any] = {"text": "", "parsed": {}, "model": "forgotten", "c
 
 def call_key(task: str, step: str, round: int, request: str, nth: int) -> str:
     return f"call/{task}/{step}/{round}/{request[:32]}/{nth}"
+
+
+def asked_key(key: str, state: TaskState, step: str) -> str:
+    """Of a call that asked the operator instead of answering: it is made again once she has answered."""
+    cards = (card for card in state.cards.values() if card.step == step and card.kind == "question")
+    return f"{key}/asked/{sum(card.status != 'open' for card in cards) + 1}"
 
 
 def _cost(estimate: ModelEstimate) -> dict[str, Any]:

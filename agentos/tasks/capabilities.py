@@ -112,6 +112,14 @@ async def business_answers(run: TaskRun, *, client: str) -> dict[str, Any]:
     }
 
 
+async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
+    """A client's invoices, each with what was paid for it and what is open."""
+    from agentos.tasks.invoices import invoices
+
+    found = await asyncio.to_thread(invoices, run.platform.log)
+    return [one.to_json() for one in found.values() if one.client == client]
+
+
 async def site_slugs(run: TaskRun) -> list[str]:
     """Slugs that are taken, by posts and by drafts of the operator's that are not committed yet."""
     system = run.platform.systems["site"]
@@ -142,6 +150,7 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "clients.get": clients_get,
     "business.get": business_get,
     "business.answers": business_answers,
+    "invoices.list": invoices_list,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
     "drift.get": drift_get,

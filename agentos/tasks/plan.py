@@ -82,13 +82,19 @@ def _upstream(steps: tuple[Step, ...], of: Step) -> set[str]:
 
 def references(value: Any) -> set[str]:
     """The names that inputs refer to: {"slots", "research"} for ["$slots.topic", {"p": "$research.passages"}]."""
-    if isinstance(value, str) and _REFERENCE.match(value):
-        return {value[1:].split(".")[0]}
-    if isinstance(value, dict):
-        return set().union(*(references(part) for part in value.values())) if value else set()
-    if isinstance(value, list | tuple):
-        return set().union(*(references(part) for part in value)) if value else set()
-    return set()
+    return {path[0] for path in _paths(value)}
+
+
+def slots_of(value: Any) -> set[str]:
+    """The slots that inputs refer to: {"topic"} for ["$slots.topic", "$research.passages"]."""
+    return {path[1] for path in _paths(value) if path[0] == "slots" and len(path) > 1}
+
+
+def _paths(value: Any) -> set[tuple[str, ...]]:
+    if isinstance(value, str):
+        return {tuple(value[1:].split("."))} if _REFERENCE.match(value) else set()
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return set[tuple[str, ...]]().union(*(_paths(part) for part in parts))
 
 
 def resolve(value: Any, known: dict[str, Any]) -> Any:

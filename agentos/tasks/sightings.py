@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentos.effects.port import Absent, Found, Observed, Receipt, System, Unknown
+from agentos.effects.port import Absent, Found, Observed, Receipt, Remembering, System, Unknown
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.events.record import Record
 from agentos.platform import Platform
@@ -47,7 +47,7 @@ def look_outside(platform: Platform) -> Sighted:
     """Ask every system. Raises Transient, Permanent or InDoubt when one can't be looked at: then nothing may go on."""
     sighted = Sighted()
     for system in platform.systems.values():
-        seen = {thing.key: thing for thing in _observed(system) if thing.key}
+        seen = {thing.key: thing for thing in [*_taken_back(system), *_observed(system)] if thing.key}
         sighted.documents += [thing for thing in seen.values() if thing.kind in ("invoice", "credit_note")]
         before = len(sighted.found)
         for thing in seen.values():
@@ -66,6 +66,10 @@ def _observed(system: System) -> list[Observed]:
         hint = "Bring it back from a backup, or move it away."
         raise Permanent(f"{spoilt[0]} can't be read.", hint=hint, code=f"{system.name}.record")
     return seen
+
+
+def _taken_back(system: System) -> Iterable[Observed]:
+    return system.taken_back() if isinstance(system, Remembering) else ()
 
 
 def _look_at(platform: Platform, system: System, thing: Observed, sighted: Sighted) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib.resources import files
+from time import process_time
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -16,6 +17,8 @@ from agentos.capabilities.words import Language
 from agents.text.sentences import sentences
 
 Severity = Literal["note", "card", "stop"]
+MOST_SECONDS = 0.5
+"""Of the processor's time that a rule of the operator's own may take on one text."""
 _QUOTED = re.compile(r"[“„«\"]([^“”„«»\"]{20,})[”“»\"]")
 
 
@@ -89,8 +92,8 @@ def style_hits(markdown: str, language: Language) -> list[Hit]:
 def compliance_hits(markdown: str, language: Language, own: Iterable[Rule]) -> list[Hit]:
     """Forbidden claims, missing disclosures, long quotations and images without a licence note."""
     told = said(markdown)
-    rules = [rule for rule in [*_built_in(), *own] if language in rule.languages]
-    found = [hit for rule in rules for hit in _broken(rule, told)]
+    found = [hit for rule in _built_in() if language in rule.languages for hit in _broken(rule, told, re.search)]
+    found += [hit for rule in own if language in rule.languages for hit in own_hits(rule, told)]
     parts = blocks(markdown)
     return [*found, *_quotes(parts, language), *_images(markdown, language)]
 
@@ -100,13 +103,38 @@ def said(markdown: str) -> list[str]:
     return [sentence for block in blocks(markdown) for sentence in sentences(block.text)]
 
 
-def _broken(rule: Rule, told: list[str]) -> list[Hit]:
-    at_fault = [s for s in told if re.search(rule.pattern, s) and not (rule.unless and re.search(rule.unless, s))]
+def _broken(rule: Rule, told: list[str], search: Callable[[str, str], object]) -> list[Hit]:
+    at_fault = [s for s in told if search(rule.pattern, s) and not (rule.unless and search(rule.unless, s))]
     if rule.kind == "disclosure":
-        if any(re.search(rule.demands or r"(?!)", sentence) for sentence in told):
+        if any(search(rule.demands or r"(?!)", sentence) for sentence in told):
             return []
         at_fault = at_fault[:1]
     return [Hit(rule=rule.rule, severity=rule.severity, sentence=s, message=rule.message) for s in at_fault]
+
+
+def own_hits(rule: Rule, told: list[str], limit: float = MOST_SECONDS) -> list[Hit]:
+    """Of a rule of the operator's own, whose pattern may take for ever: then a hit that says so, never silence."""
+    import regex  # knows a limit of time, which Python's own expressions do not
+
+    left = limit
+
+    def search(pattern: str, text: str) -> object:
+        nonlocal left
+        began = process_time()
+        found: object = regex.search(pattern, text, timeout=left)
+        left = max(left - (process_time() - began), 0.0001)  # 0 would be no limit
+        return found
+
+    try:
+        return _broken(rule, told, search)
+    except TimeoutError:
+        return [unusable(rule.rule, f"its pattern takes longer than {limit:g} s on this text")]
+    except regex.error as error:
+        return [unusable(rule.rule, f"not a regular expression: {error}")]
+
+
+def unusable(rule: str, why: str) -> Hit:
+    return Hit(rule=rule, severity="card", sentence="", message=f"your rule {rule} can't be applied: {why}")
 
 
 def _quotes(parts: list[Block], language: Language) -> list[Hit]:

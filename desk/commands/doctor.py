@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentos.errors import WorkspaceError
+from agentos.errors import StorageError, WorkspaceError
 from desk.options import as_command
 from desk.render.style import bad, columns, dim, good, line, warn
 from desk.session import Session
@@ -48,7 +48,6 @@ def _recipes(session: Session) -> list[Finding]:
 
 
 def _rules(session: Session) -> list[Finding]:
-    from agentos.errors import WorkspaceError
     from agentos.workspace.doctor import Finding
     from agentos.workspace.rules import load_rules
 
@@ -71,10 +70,14 @@ def _remembered(session: Session) -> list[Finding]:
         workspace = load_workspace(session.root)
     except WorkspaceError:
         return []  # said already
+    try:
+        known = [one for one in remembered(session.store.log) if one.fills(workspace)]
+    except StorageError as error:
+        return [Finding("log", "wrong", f"{error.message}.", error.hint)]
     return [
         Finding("answers", "missing", f"{one.slot} is known from an answer of {one.at:%Y-%m-%d}, not from your files.",
                 f"Add to {one.file}: {'; '.join(one.lines)}")
-        for one in remembered(session.store.log) if one.fills(workspace)
+        for one in known
     ]  # fmt: skip
 
 

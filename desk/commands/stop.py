@@ -21,7 +21,7 @@ def command(session: Session, reason: str) -> None:
     trouble, flying = "", list[str]()
     try:
         flying = session.desk.stop(reason)
-    except AgentOSError as error:
+    except (AgentOSError, TypeError, ValueError) as error:  # the latter two: what rows of a damaged log read like
         trouble = str(error)
     session.say(f"{bad('Stopped.')} Nothing leaves the house until `agentos start`.")
     for title in flying:

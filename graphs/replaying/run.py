@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from agentos.agent import Manifest, Semantic
+from agentos.agent import Manifest, Question, Semantic
 from agentos.clock import Clock
 from agentos.errors import AgentOSError, Permanent, Transient
 from agentos.events.record import Record
 from agentos.models.request import ModelRequest
 from agentos.platform import Platform
-from agentos.tasks.calls import call_key
+from agentos.tasks.calls import asked_key, call_key
 from agentos.tasks.kit import Caller
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
@@ -99,11 +99,14 @@ class RecordedCaller:
 
     def _recorded(self, what: str, request: str, nth: int) -> Any:
         run = self._run
-        record = run._own(call_key(run.task, self._step, self._round, request, nth))
+        key = call_key(run.task, self._step, self._round, request, nth)
+        asked, record = run._own(asked_key(key, run.state, self._step)), run._own(key)
         end = run._own(f"step.failed/{run.task}/{self._step}/{self._round}/{run.state.step(self._step).attempt}")
-        waited = self._waited(record)
+        waited = self._waited(asked or record)
         if waited is not None:
             raise waited
+        if asked is not None and asked.data.get("asked"):
+            raise Question(**asked.data["asked"])
         if record is not None and (end is None or record.seq < end.seq):
             return unpack(record.data.get("answer"), run.platform.blobs, record.subject)
         if end is not None and end.data["reasons"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -38,9 +39,21 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def agentos(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def agentos(root: Path, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("agentos")), "--workspace", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def backed_up(root: Path, into: Path) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "AGENTOS_BACKUP_PASSPHRASE": "correct horse battery staple"}
+    return agentos(root, "backup", str(into), environ=environ)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """All of it but so many bytes."""
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free - leave))
+    return ballast
 
 
 def said(result: dict[str, Any]) -> str:
@@ -84,3 +97,28 @@ def test_a_read_only_state_folder_is_said_plainly_and_it_goes_on_when_it_can_be_
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     assert stages.nursery.run(acts=["finish"], **job)[0] == 0
     assert tally(root) == clean("asked", "finish")
+
+
+@pytest.mark.parametrize("share", [pytest.param(share, marks=pytest.mark.slow) for share in (0.02, 0.4, 0.9)] + [0.7])
+def test_a_backup_onto_a_full_disk_leaves_nothing_and_the_next_one_is_whole(
+    stages: Stages, disk: Path, tmp_path: Path, share: float
+) -> None:
+    """There is room for a share of one: it breaks off in the log's copy, in blobs, in files. The first one stays."""
+    root, into = stages.copy("asked", tmp_path / "w"), disk / "backups"
+    assert backed_up(root, into).returncode == 0
+    (first,) = into.iterdir()
+    used = shutil.disk_usage(disk).used
+    shutil.rmtree(first / "blobs")  # so that nothing is shared with it
+    (first / "manifest.json").unlink()
+    before = sorted(first.rglob("*"))
+    ballast = fill(disk, int(share * used))
+    failed = backed_up(root, into)
+    assert failed.returncode == 1
+    assert "space" in failed.stderr
+    assert "Make room" in failed.stderr
+    assert [*into.iterdir()] == [first]
+    assert sorted(first.rglob("*")) == before
+    ballast.unlink()
+    done = backed_up(root, into)
+    assert done.returncode == 0, done.stderr
+    assert agentos(root, "backup", str(into), "--check").returncode == 0

@@ -165,7 +165,7 @@ def test_no_order_of_hands_and_repairs_repairs_anything_twice(acts: list[Act], p
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=200)
 @given(acts=st.lists(ACTS, min_size=3, max_size=40), per_day=st.sampled_from([1, 5]))
 def test_no_order_at_length(acts: list[Act], per_day: int) -> None:
     drive(acts, per_day)

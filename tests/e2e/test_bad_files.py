@@ -72,6 +72,27 @@ async def test_a_rule_that_can_t_be_applied_says_so_on_the_card(shop: Shop) -> N
     assert any(reason["text"].startswith("Your rule mine can't be applied:") for reason in card.data["reasons"])
 
 
+ENDLESS = r"""
+[[rules]]
+rule = "mine.endless"
+pattern = '(\w|\w\w|\W)+[0-9]$'
+message = "m"
+
+[[rules]]
+rule = "mine.heat"
+pattern = "(?i)heat"
+message = "m"
+"""
+
+
+async def test_a_rule_whose_pattern_takes_for_ever_says_so_on_the_card_and_the_others_count(shop: Shop) -> None:
+    (shop.root / "rules.toml").write_text(ENDLESS)
+    (card,) = (await shop.run(POST)).open_cards()
+    reasons = [reason["text"] for reason in card.data["reasons"]]
+    assert any(text.startswith("Your rule mine.endless can't be applied: its pattern takes longer") for text in reasons)
+    assert any("mine.heat is hit" in text for text in reasons)
+
+
 # -- agentos.toml and policy.toml
 
 ABSURD = {
@@ -102,6 +123,7 @@ def test_an_absurd_setting_is_named_with_its_line(shop: Shop, case: str) -> None
 HEAD = 'workflow = "publish-post"\ntitle = "T"\n'
 LOOK = '[[steps]]\nid = "a"\nagent = "researcher"\ninputs = { topic = "$slots.topic" }\n'
 DELIVER = '[[steps]]\nid = "deliver"\nkind = "effects"\nneeds = ["a"]\n'
+FROM_A = DELIVER + 'inputs = { from = ["a"] }\n'
 RECIPES = {
     "effects of nothing": (HEAD + LOOK + DELIVER, "names no steps"),
     "effects of a step that is not there": (HEAD + LOOK + DELIVER + 'inputs = { from = ["ghost"] }\n', "ghost"),
@@ -111,6 +133,10 @@ RECIPES = {
     "a step of the coordinator's": (HEAD + LOOK.replace('"a"', '"intake"'), "reserved"),
     "an input of a wrong type": (HEAD + LOOK.replace('"$slots.topic"', "[1, 2]"), "can't take this topic"),
     "a number that no log keeps": (HEAD + LOOK.replace('"$slots.topic"', "9" * 30), "larger than any number"),
+    "a slot that nothing fills": (
+        HEAD + LOOK.replace("slots.topic", "slots.nope"),
+        "the slot 'nope', which nothing fills",
+    ),
     "thousands of steps": (HEAD + "".join(LOOK.replace('"a"', f'"s{n}"') for n in range(1000)), "at most 40"),
 }
 
@@ -124,6 +150,14 @@ async def test_a_recipe_that_can_t_work_is_named_with_file_and_line(shop: Shop, 
     assert card.title.startswith("A file has to be mended first: recipes/mine.toml:")
     assert said in card.data["reasons"][0]["text"]
     assert (state.plan, shop.outside()) == (None, [])
+
+
+async def test_a_slot_of_the_operators_own_is_asked_for(shop: Shop) -> None:
+    text = HEAD + 'requires = ["mood"]\n' + LOOK.replace("$slots.topic", "$slots.mood") + FROM_A
+    (shop.root / "recipes" / "mine.toml").write_text(text)
+    state = await shop.run(POST)
+    assert asked(state).data["question"]["slot"] == "mood"
+    assert (await shop.answer(state, "cheerful")).plan is not None
 
 
 def test_a_pipe_among_the_recipes_is_not_waited_for(shop: Shop) -> None:

@@ -9,11 +9,14 @@ import pytest
 
 from agentos.agent import Kit
 from agentos.effects.port import Receipt
-from agentos.errors import Permanent
+from agentos.errors import Missing, Permanent
+from agentos.invariants.check import check
 from agentos.policy import Allow
 from agentos.tasks import gate
+from agentos.tasks.capabilities import CAPABILITIES
 from graphs.recipes import Shelf, load_shelf
 from graphs.replay import ReplayReport, replay
+from tests.fakes.business import Shop, asked
 from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes, says
 from tests.fakes.terminal import Agentos
@@ -170,3 +173,61 @@ def test_the_policy_of_then_decides_and_an_undo_is_made_again(agentos: Agentos, 
     assert (again.code, again.json["first_difference"]) == (0, None)
     assert again.json["reran"]["effects"] == 3
     assert "Taken from the record: what the operator said" in " ".join(agentos("replay", undo).out.split())
+
+
+async def test_a_file_that_could_not_be_read_is_asked_about_again(tmp_path: Path) -> None:
+    """The question is a tool's answer on record: whether the file is mended since says nothing about then."""
+    shop = Shop(tmp_path / "w")
+    path = shop.root / "rules.toml"
+    path.write_text("[[broken")
+    state = await shop.run("Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR")
+    path.write_text("\n[[broken as well")
+    again = await shop.answer(state, "retry")
+    assert [card.kind for card in again.open_cards()] == ["question"]
+    assert (await replay(shop.platform, state.id)).first_difference is None, "while it waits"
+    path.write_text("")
+    done = await shop.approve(await shop.answer(again, "retry"))
+    assert done.step("edit").status == "completed"
+    assert (await replay(shop.platform, state.id)).first_difference is None
+    assert check(shop.platform.store).ok
+    shop.close()
+
+
+async def test_a_clients_file_that_broke_meanwhile_is_asked_about_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path / "w")
+
+    async def broken(run: Any, *, id: str) -> Any:
+        raise Missing(f"A readable file for client {id}", where=f"clients/{id}.toml:3")
+
+    with monkeypatch.context() as patched:
+        patched.setitem(CAPABILITIES, "clients.get", broken)
+        state = await shop.run("Invoice Acme Studio 1,200 EUR for the March workshop")
+    assert asked(state).title.startswith("A readable file for client acme-studio is not set")
+    (card,) = (await shop.answer(state, "retry")).open_cards()
+    assert card.kind == "effects"
+    report = await replay(shop.platform, state.id)
+    assert (report.first_difference, report.cards) == (None, 2)
+    shop.close()
+
+
+async def test_a_question_of_a_tool_is_not_asked_twice_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the tool's answer and the card: what was found then is what is asked."""
+    shop = Shop(tmp_path / "w")
+    (shop.root / "rules.toml").write_text("[[broken")
+
+    async def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agentos.tasks.cards.ask", killed)
+        with pytest.raises(Killed):
+            await shop.run("Write a blog post about heat pumps for older houses")
+    (shop.root / "rules.toml").write_text("")
+    state = await shop.advance(next(shop.platform.log.read(types=("task.opened",))).data["task"])
+    assert "rules.toml:1" in asked(state).title
+    assert (await replay(shop.platform, state.id)).first_difference is None
+    shop.close()

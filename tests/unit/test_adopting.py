@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from agentos.errors import Refused, Transient
 from agentos.invariants.check import check
 from agentos.tasks.adopted_numbers import adopted_numbers
 from agentos.tasks.adopting import Adoption, adopt_and_start
-from agentos.tasks.answers import Desk
+from agentos.tasks.answers import Desk, NotFound
 from agentos.workspace.model import InvoiceSettings
 from tests.fakes.backups import plain_lock, plain_unlock
+from tests.fakes.business import Shop
 from tests.fakes.effects import FakeSystem
 from tests.fakes.platform import ALLOW, ASK, TEXT, Bench, FakeAgent, proposes
 
@@ -264,3 +266,39 @@ def test_numbers_go_on_above_the_highest_and_a_lost_one_is_voided(tmp_path: Path
     office.bench.platform.log.append(list(adopted_numbers(office.bench.platform.log, shown, settings)))
     assert list(adopted_numbers(office.bench.platform.log, shown, settings)) == []
     Desk(office.bench.platform.store).start()
+
+
+def remove_by_hand(site: Path) -> None:
+    (post,) = (site / "content/posts").glob("*.md")
+    for words in (["rm", "-q", str(post)], ["-c", "user.name=H", "-c", "user.email=h@h", "commit", "-qm", "off"]):
+        subprocess.run(["git", "-C", str(site), *words], check=True)
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["undone", "removed by hand"])
+async def test_a_post_that_was_published_and_taken_down_after_the_backup_is_known_from_the_sites_history(
+    tmp_path: Path, by_hand: bool
+) -> None:
+    shop = Shop(tmp_path / "w")
+    shop.open()
+    backup = back_up(shop.platform.store, tmp_path / "disk", plain_lock, now=shop.clock.now()).path
+    state = await shop.run("Write a blog post about heat pumps for older houses")
+    done = await shop.approve(state)
+    assert done.status == "completed"
+    if by_hand:
+        remove_by_hand(shop.root / "site")
+    else:
+        await shop.advance(shop.desk.undo(shop.desk.undoable(done.id)))
+    outside = shop.outside()
+    shop.close()
+    restore(backup, shop.root, plain_unlock(backup), clock=shop.clock)
+    adopted = adopt_and_start(shop.open())
+    assert adopted is not None
+    (published,) = done.effects
+    assert [one.key for one in adopted.found] == [published] if by_hand else [published, f"{published}/undo"]
+    assert shop.outside() == outside
+    assert adopted.task is not None
+    if not by_hand:
+        with pytest.raises(NotFound):
+            shop.desk.undoable(adopted.task)
+    assert check(shop.platform.store).ok
+    shop.close()

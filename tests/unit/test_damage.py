@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
+import dagster as dg
 import pytest
 
-from agentos.damage import mark_of, verify_all, verify_new
-from agentos.errors import StorageError
+from agentos.damage import MEND, mark_of, verify_all, verify_new
 from agentos.events.record import NewEvent
 from agentos.events.witness import witness_of
 from agentos.platform import Store, open_store, refuse_if_stopped, stop_reason
@@ -166,19 +167,71 @@ def test_a_blob_that_is_gone_is_found_and_can_be_accepted(root: Path, capsys: py
     assert agentos(root, capsys, "log", "verify")[0] == 0
 
 
-def test_a_database_that_is_no_database_says_what_to_do(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def no_header(root: Path) -> None:
+    overwrite(root, 0, bytes(100))
+
+
+def no_page(root: Path) -> None:
+    """The root page of the table: the database opens, and nothing can be read from it."""
+    connection = apsw.Connection(str(root / "state" / "events.db"))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'events'")
+    connection.close()
+    overwrite(root, (page - 1) * 4096, bytes(4096))
+
+
+def overwrite(root: Path, at: int, with_what: bytes) -> None:
     path = root / "state" / "events.db"
     for more in ("-wal", "-shm"):
         path.with_name(path.name + more).unlink(missing_ok=True)
     data = bytearray(path.read_bytes())
-    data[:100] = bytes(100)
+    data[at : at + len(with_what)] = with_what
     path.write_bytes(data)
-    code, said = agentos(root, capsys, "status")
-    assert (code, said["error"]["code"]) == (1, "log.malformed")
-    assert "agentos restore" in said["error"]["hint"]
-    assert "damaged" in stop_reason(root / "state" / "STOPPED")
-    with pytest.raises(StorageError):
-        open_store(root)
+
+
+MALFORMED = pytest.mark.parametrize("break_it", [no_header, no_page])
+COMMANDS = (
+    ("status",), ("desk",), ("log",), ("log", "verify"), ("log", "check"), ("start",), ("resume",), ("run", SAYS),
+    ("undo",),
+)  # fmt: skip
+
+
+@MALFORMED
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_malformed_database_is_said_by_every_command_with_what_to_do(
+    root: Path, capsys: pytest.CaptureFixture[str], break_it: Callable[[Path], None], words: tuple[str, ...]
+) -> None:
+    break_it(root)
+    with pytest.raises(SystemExit) as ended:
+        main(["--workspace", str(root), *words])
+    said = "".join(capsys.readouterr())
+    assert ended.value.code == 1
+    assert "damaged" in said or "malformed" in said
+    assert "agentos restore" in said
+
+
+@MALFORMED
+def test_a_malformed_database_comes_up_stopped_and_is_shown_so(
+    root: Path, capsys: pytest.CaptureFixture[str], break_it: Callable[[Path], None]
+) -> None:
+    from agentos_assets.resources import PlatformResource
+    from agentos_assets.sensors import ready_tasks, shown_tasks
+    from agentos_assets.serving import verify_first
+
+    break_it(root)
+    said: list[str] = []
+    verify_first(root, said.append)
+    why = stop_reason(root / "state" / "STOPPED")
+    assert said[0] == f"STOPPED: {why}.\n{MEND}; nothing is done until then."
+    resources = {"platform": PlatformResource(workspace=str(root))}
+    for sensor in (ready_tasks, shown_tasks):
+        skipped = sensor(dg.build_sensor_context(resources=resources))
+        assert isinstance(skipped, dg.SkipReason)
+        assert f"{why}. {MEND}." in str(skipped.skip_message)
+    assert agentos(root, capsys, "stop", "--reason", "I saw it")[0] == 0
+    assert stop_reason(root / "state" / "STOPPED") == why
+    findings = agentos(root, capsys, "doctor")[1]["findings"]
+    assert [one["mend"] for one in findings if one["area"] == "switch"] == [f"{MEND}."]
 
 
 def test_a_stop_says_its_reason_in_the_file(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

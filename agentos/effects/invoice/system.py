@@ -41,9 +41,32 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             "compensable",
             "A credit note with its own number cancels it; the invoice itself stays on "
             "record, and a client who has it must be told.",
+            outcome="The client is billed once, under the next number of a series without gaps.",
+            failure_modes=(
+                "The number or the file is taken by a document that AgentOS did not issue: it fails for good.",
+                "It fails for good after it took a number: the number is voided on the record.",
+                "A record in `books/invoices` can't be read: it fails for good and names the file.",
+            ),
+            act="Look into `books/invoices`; raise `next_number` in `agentos.toml` where numbers were used elsewhere.",
         ),
-        "credit": Verb("credit", "final", "A credit note stands; to bill again, issue a new invoice."),
-        "restore": Verb("restore", "final", "What lay there instead is kept in books/invoices/replaced."),
+        "credit": Verb(
+            "credit",
+            "final",
+            "A credit note stands; to bill again, issue a new invoice.",
+            outcome="A wrong invoice is cancelled, and the books can show why.",
+            failure_modes=(
+                "The invoice was issued otherwise, or is credited already: it fails for good and says which.",
+            ),
+            act="Send the credit note to the client who has the invoice, then ask for a new one.",
+        ),
+        "restore": Verb(
+            "restore",
+            "final",
+            "What lay there instead is kept in books/invoices/replaced.",
+            outcome="An invoice that was lost or changed lies there again as it was issued, under its number.",
+            failure_modes=("Its record can't be built from what is on record: it fails for good and says so.",),
+            act="Compare it with what the client has; what lay there instead is in `books/invoices/replaced`.",
+        ),
     }
 )
 

@@ -14,6 +14,7 @@ from agentos.effects.durable import explained, only_writer
 from agentos.effects.mail import addresses, smtp
 from agentos.effects.mail.message import Mail, check_headers, compose, moment, without_notes
 from agentos.effects.mail.outbox import Entry, Outbox, is_name
+from agentos.effects.mail.verbs import BY_SMTP, TO_OUTBOX
 from agentos.effects.port import (
     Absent,
     Deed,
@@ -29,8 +30,6 @@ from agentos.effects.port import (
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import MailSettings, SmtpSettings
-
-_RECALL = Verb(name="recall", reversible="final", undo="A recalled mail can be sent again as a new one.")
 
 
 class Recall(BaseModel):
@@ -59,13 +58,7 @@ class MailSystem:
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
-        if self._settings.smtp:
-            undo = "A mail that has left can't be called back; until then, a held one can."
-            send = Verb(name="send", reversible="final", undo=undo, held=True, outgoing=True)
-        else:
-            undo = "Taken out of the outbox again, unless you have sent it yourself."
-            send = Verb(name="send", reversible="free", undo=undo, held=True, outgoing=True)
-        return {"send": send, "recall": _RECALL}
+        return BY_SMTP if self._settings.smtp else TO_OUTBOX
 
     def check(self, verb: str, payload: dict[str, Any]) -> None:
         if verb == "send":

@@ -7,7 +7,7 @@ editing or staging is neither published nor disturbed. Hooks, signing and everyb
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -170,6 +170,16 @@ class Repository:
             if key in keys.split("\x01"):
                 return Mark(commit, key, slug.strip())
         return None
+
+    def marks(self) -> Iterator[tuple[Mark, str]]:
+        """Every commit of ours on this branch with its subject, oldest first."""
+        tip = self.tip()
+        form = f"%H%x00%(trailers:key={KEY_TRAILER},valueonly)%x00%(trailers:key={POST_TRAILER},valueonly)%x00%s%x02"
+        rows = self.git("log", "--reverse", f"--format={form}", tip).stdout.split("\x02") if tip else []
+        for row in rows:
+            commit, key, slug, subject, *_ = [*row.strip("\n").split("\0"), "", "", ""]
+            if key.strip():
+                yield Mark(commit, key.strip(), slug.strip()), subject
 
     def mark_of(self, commit: str) -> Mark | None:
         form = f"%(trailers:key={KEY_TRAILER},valueonly)%x00%(trailers:key={POST_TRAILER},valueonly)"

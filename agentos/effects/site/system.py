@@ -28,32 +28,12 @@ from agentos.effects.site.locks import exclusive
 from agentos.effects.site.post import FOLDER, Publish, Restore, Unpublish, is_commit, is_slug, parse, reason
 from agentos.effects.site.render import OUTPUT, Site, render
 from agentos.effects.site.repository import Mark, Repository, message
+from agentos.effects.site.verbs import VERBS
 from agentos.errors import Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import SiteSettings
 
 _P = TypeVar("_P", bound=BaseModel)
-
-_VERBS = {
-    "publish": Verb(
-        name="publish",
-        reversible="compensable",
-        undo="Taken down by a new commit. Who has read, copied or subscribed to it keeps it, and git's history does.",
-        outgoing=True,
-    ),
-    "unpublish": Verb(
-        name="unpublish",
-        reversible="final",
-        undo="The post is still in git's history and can be published again as a new post.",
-        outgoing=True,
-    ),
-    "restore": Verb(
-        name="restore",
-        reversible="final",
-        undo="What stood there instead is in git's history; undo the post itself to take it down.",
-        outgoing=True,
-    ),
-}
 
 
 class SiteSystem:
@@ -74,7 +54,7 @@ class SiteSystem:
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
-        return _VERBS
+        return VERBS
 
     def check(self, verb: str, payload: dict[str, Any]) -> None:
         """A post is looked over by the editor; what else may be wrong shows only with its day."""
@@ -155,6 +135,21 @@ class SiteSystem:
             title="Put it back as it was published?",
             payload=payload,
         )
+
+    def taken_back(self) -> Iterable[Observed]:
+        """Posts that were published and stand on the branch no more, as its history tells."""
+        if not self._repository.exists():
+            return []
+        with self._open():
+            standing = {one.key for one in self._published(self._committed(self._repository.tip()))}
+            marks = list(self._repository.marks())
+        own = f"{self.account}/publish/"
+        posts = {mark.key: (mark, title) for mark, title in marks if mark.key.startswith(own)}
+        return [
+            _taken_back(mark, title)
+            for mark, title in posts.values()
+            if mark.key not in standing and not mark.key.endswith("/undo")
+        ]
 
     def slugs(self) -> list[str]:
         """Names that are taken, in lower case: on the branch, or by a file of the operator's that is not committed yet.
@@ -294,6 +289,12 @@ class SiteSystem:
                 continue
             state = "deleted" if here is None else "changed" if there is not None else "new"
             yield Observed("draft", _slug(path), None, digest(here) if here else "", {"path": path, "state": state})
+
+
+def _taken_back(mark: Mark, subject: str) -> Observed:
+    title = subject.removeprefix("Publish “").removesuffix("”")
+    shown = {"state": "recalled", "title": title, "payload": {"slug": mark.slug, "title": title}}
+    return Observed("post", mark.slug, mark.key, "", shown)
 
 
 def _slug(path: str) -> str:
