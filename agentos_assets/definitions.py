@@ -8,6 +8,7 @@ from agentos_assets.jobs import advance_tasks
 from agentos_assets.monitoring import watch_business, watch_hourly
 from agentos_assets.partitions import days
 from agentos_assets.pruning import prune_daily, prune_runs
+from agentos_assets.reconciling import reconcile_outside, reconciliation
 from agentos_assets.resources import PlatformResource
 from agentos_assets.runbook.asset import runbook
 from agentos_assets.sensors import failed_runs, ready_tasks, shown_tasks
@@ -21,8 +22,8 @@ from agentos_assets.views.freshness import freshness_sensor
 def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[EVENT_LOG, TASK, history_asset(days()), view_assets(), sql_views(), runbook],
-        jobs=[advance_tasks, watch_business, prune_runs],
-        schedules=[prune_daily, watch_hourly],
+        jobs=[advance_tasks, reconcile_outside, watch_business, prune_runs],
+        schedules=[reconciliation, watch_hourly, prune_daily],
         sensors=[ready_tasks, shown_tasks, failed_runs, log_growth, unsealed_days, freshness_sensor()],
         resources={"platform": PlatformResource(), "views_database": ViewsDatabase()},
         executor=dg.in_process_executor,
