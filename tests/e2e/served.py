@@ -27,7 +27,7 @@ from agentos.workspace.init import init_workspace
 CLONE = Path(__file__).resolve().parents[2]
 PROGRAM = ("agentos", "agents", "graphs", "agentos_assets", "desk", "dagster.yaml", "workspace.yaml")
 UP = "from desk.main import main; main()"  # what the installed command runs, from the copy
-RUN = "{runsOrError(limit: 50) {... on Runs {results {runId status}}}}"
+RUN = '{runsOrError(filter: {pipelineName: "advance_tasks"}, limit: 50) {... on Runs {results {runId status}}}}'
 LAUNCH = """mutation($p: ExecutionParams!) {launchRun(executionParams: $p)
   {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 JOB = {"repositoryLocationName": "agentos", "repositoryName": "__repository__", "jobName": "advance_tasks"}

@@ -31,9 +31,7 @@ def test_two_hundred_intents_are_taken_up_while_the_page_answers(tmp_path: Path)
         assert all(len(state.open_cards()) == 1 for state in states)
         assert len(up.statuses()) < INTENTS / 10, "one run takes up many"
         worst = sorted(answers)[int(len(answers) * 0.95)]
-        print(
-            f"\n{INTENTS} intents rest after {took:.0f} s; {len(answers)} looks at the page, 95 % within {worst:.2f} s"
-        )
+        print(f"\n{INTENTS} intents at rest after {took:.0f} s; {len(answers)} looks at it, 95 % within {worst:.2f} s")
     finally:
         up.end()
 
