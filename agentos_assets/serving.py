@@ -21,6 +21,7 @@ from agentos.workspace.find import VARIABLE, find_workspace
 from agentos_assets.alarm import Alarm
 from agentos_assets.children import Family, Service
 from agentos_assets.environment import harmless
+from agentos_assets.first_day import told
 from agentos_assets.home import Home, make_home
 
 START_WITHIN = 120.0
@@ -171,6 +172,7 @@ def services_of(root: Path, home: Home, host: str, port: int) -> Iterator[Servic
     """Only the code server, whose runs do the work, sees the environment's secrets."""
     own = {"DAGSTER_HOME": str(home.folder), VARIABLE: str(root), "PYTHONUNBUFFERED": "1"}
     full = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER_")} | own
+    full |= told(root)
     page = harmless(os.environ) | own
     python, workspace = [sys.executable, "-m"], ["-w", str(home.workspace_file)]
     code = [*python, "agentos_assets.code_server", str(home.socket)]

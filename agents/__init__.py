@@ -9,5 +9,7 @@ ROLES = (
     "publisher",
     "finance",
     "bookkeeper",
+    "data_retriever",
+    "monitor",
     "reconciler",
 )

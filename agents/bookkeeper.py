@@ -30,6 +30,7 @@ manifest = Manifest(
         "The day of the payment can't be read, or lies ahead: it asks.",
     ),
     unwound="A reversing entry takes the booking back; the money itself stays where it is.",
+    act="Answer its card with the number of the invoice or the day; compare with the bank's statement.",
     kpi="share of payments booked without a question",
 )
 

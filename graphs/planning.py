@@ -22,10 +22,10 @@ from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.steps import run_step, tier_of
-from graphs.intake import HIDDEN, common_subject, intake, intent_subject, intent_text
+from graphs.intake import HIDDEN, common_subject, intake, intent_text
 from graphs.recipes import check_inputs, load_shelf, to_plan
 
-INTERNAL = ("planner", "reconciler")
+INTERNAL = ("planner", "reconciler", "monitor")
 """Agents that no plan of a model's may name."""
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
@@ -58,7 +58,7 @@ async def make_plan(run: TaskRun) -> bool:
         plan=plan.model_dump(mode="json"),
         estimate=estimate(run, plan, found),
     )
-    subject = found.slots.get("client") or _planned_client(run, plan) or intent_subject(run)
+    subject = found.slots.get("client") or _planned_client(run, plan) or run.subject
     if run.state.trigger == "undo":
         subject = common_subject(run, found.slots["effects"])
     elif run.state.trigger == "repair":

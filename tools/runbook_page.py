@@ -31,7 +31,7 @@ def page() -> str:
     from agentos_assets.runbook.gather import gathered
     from agentos_assets.runbook.page import page as written
 
-    return written(_HEAD, gathered(defs))
+    return written(_HEAD, gathered(defs()))
 
 
 def main(arguments: list[str]) -> int:

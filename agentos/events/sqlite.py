@@ -200,6 +200,12 @@ class SQLiteLog:
             return False
         return True
 
+    def count_by_subject(self, type: str, until: int, key_ends: str = "") -> dict[str | None, int]:
+        """Client (None: nobody) -> how many events of this type up to `until`, whose keys end so. Opens nothing."""
+        query = "SELECT subject, count(*) FROM events WHERE type = ? AND seq <= ? AND coalesce(key, '') LIKE ?"
+        rows = self._connect().execute(f"{query} GROUP BY subject", (type, until, f"%{key_ends}"))
+        return {row[0]: int(row[1]) for row in rows}
+
     def twice(self, column: Literal["id", "key"]) -> Iterator[tuple[int, str]]:
         """(seq, value) of each value that stands more than once, read from the rows and not from an index."""
         query = f"SELECT max(seq), {column} FROM events NOT INDEXED WHERE {column} IS NOT NULL"  # noqa: S608

@@ -26,7 +26,7 @@ from agentos.workspace.init import init_workspace
 CLONE = Path(__file__).resolve().parents[2]
 PROGRAM = ("agentos", "agents", "graphs", "agentos_assets", "desk", "dagster.yaml", "workspace.yaml")
 UP = "from desk.main import main; main()"  # what the installed command runs, from the copy
-RUN = "{runsOrError(limit: 50) {... on Runs {results {runId status}}}}"
+RUN = '{runsOrError(filter: {pipelineName: "advance_tasks"}, limit: 50) {... on Runs {results {runId status}}}}'
 LAUNCH = """mutation($p: ExecutionParams!) {launchRun(executionParams: $p)
   {__typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
 JOB = {"repositoryLocationName": "agentos", "repositoryName": "__repository__", "jobName": "advance_tasks"}
@@ -104,11 +104,13 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
             [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", "4310"],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-    until = time.monotonic() + 120
-    while "Ctrl-C" not in printed.read_text():
-        assert process.poll() is None, printed.read_text()
-        assert time.monotonic() < until, printed.read_text()
+    until = time.monotonic() + 300
+    while "Ctrl-C" not in printed.read_text() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
+    if "Ctrl-C" not in printed.read_text():
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        raise AssertionError(printed.read_text())
     found = re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())
     assert found is not None
     return Served(workspace, program, home, process, found[0], printed)

@@ -16,7 +16,7 @@ from agentos_assets.resources import PlatformResource
 
 def look(root: Path, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     resources = {"platform": PlatformResource(workspace=str(root))}
-    return defs.get_job_def("reconcile_outside").execute_in_process(instance=instance, resources=resources)
+    return defs().resolve_job_def("reconcile_outside").execute_in_process(instance=instance, resources=resources)
 
 
 def test_a_difference_becomes_a_task_and_dagster_learns_numbers_only(tmp_path: Path) -> None:

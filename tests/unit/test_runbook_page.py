@@ -24,12 +24,12 @@ def test_the_page_is_fresh() -> None:
 
 
 def test_every_part_says_its_outcome_failure_modes_unwinding_and_what_to_do() -> None:
-    lacking = {f"{one.kind} {one.name}": one.lacks for one in gathered(defs) if one.lacks}
+    lacking = {f"{one.kind} {one.name}": one.lacks for one in gathered(defs()) if one.lacks}
     assert lacking == {}, "agents: Manifest; effects: Verb; sensor, schedule, job, check: metadata=operating(...)"
 
 
 def test_every_kind_is_there() -> None:
-    named = {(one.kind, one.name) for one in gathered(defs)}
+    named = {(one.kind, one.name) for one in gathered(defs())}
     assert {("agent", "finance"), ("effect", "mail.send (by SMTP)"), ("sensor", "ready_tasks")} <= named
     assert ("job", "advance_tasks") in named
     assert not [name for _, name in named if name.startswith("__")]
