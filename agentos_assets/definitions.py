@@ -6,6 +6,7 @@ from agentos_assets.checks.views import view_checks
 from agentos_assets.event_log import EVENT_LOG, log_growth
 from agentos_assets.history import history_asset, unsealed_days
 from agentos_assets.jobs import advance_tasks
+from agentos_assets.monitoring import watch_business, watch_hourly
 from agentos_assets.partitions import days
 from agentos_assets.pruning import prune_daily, prune_runs
 from agentos_assets.resources import PlatformResource
@@ -22,8 +23,8 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=[EVENT_LOG, TASK, history_asset(days()), view_assets(), sql_views(), runbook],
         asset_checks=view_checks(),
-        jobs=[advance_tasks, prune_runs],
-        schedules=[prune_daily],
+        jobs=[advance_tasks, watch_business, prune_runs],
+        schedules=[prune_daily, watch_hourly],
         sensors=[ready_tasks, shown_tasks, failed_runs, log_growth, unsealed_days, freshness_sensor()],
         resources={"platform": PlatformResource(), "views_database": ViewsDatabase()},
         executor=dg.in_process_executor,
