@@ -50,7 +50,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "ask", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("views", "why", "log", "replay", "backfill", "check", "reconcile", "monitor")),
+    ("Look back", ("views", "why", "log", "replay", "backfill", "check", "monitor")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
