@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 
@@ -48,7 +49,7 @@ def _check(view: Declared) -> dg.AssetChecksDefinition:
     return check
 
 
-def _operating(view: str) -> dict[str, dg.MetadataValue[object]]:
+def _operating(view: str) -> dict[str, dg.MetadataValue[Any]]:
     return operating(
         outcome=f"What `{view}` says can be relied on.",
         failure_modes=(
@@ -60,5 +61,5 @@ def _operating(view: str) -> dict[str, dg.MetadataValue[object]]:
     )
 
 
-def markdown(told: Iterable[tuple[str, str]]) -> dict[str, dg.MetadataValue[object]]:
+def markdown(told: Iterable[tuple[str, str]]) -> dict[str, dg.MetadataValue[Any]]:
     return {heading: dg.MetadataValue.md(text) for heading, text in told}
