@@ -48,4 +48,4 @@ def _which(finding: Finding, view: str, key: Sequence[str]) -> str:
     if set(key) <= TELLING:
         return ", ".join(f"`{one}`" for one in finding.keys)
     events = ", ".join(str(seq) for seq in finding.seqs)
-    return f"the rows of event {events}: `agentos check {view} --as-published` names them"
+    return f"the rows of event {events}: `agentos check {view} --stale` names them"

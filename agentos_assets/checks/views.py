@@ -56,8 +56,8 @@ def _operating(view: str) -> dict[str, dg.MetadataValue[Any]]:
             "An expectation does not hold: the check fails and says which, in how many rows and in which.",
             "The view is not published yet, or can't be read: the check's run fails.",
         ),
-        act=f"Materialise `{view}` again. Where the same stays wrong, `agentos log check` says whether the log is in "
-        "order; if it is, it is a fault of the program.",
+        act=f"Remove `state/views/{view}.parquet` and materialise `{view}`: it is made from the log again. Where it "
+        "stays wrong, `agentos log check` says whether the log is in order; if it is, it is a fault of the program.",
     )
 
 

@@ -113,7 +113,7 @@ def test_what_does_not_hold_is_shown_by_the_events_of_its_rows(
     shown = text(found)["does not hold"]
     assert "| what should hold | gross is net plus VAT |" in shown
     assert "| rows | 1 of 1 |" in shown
-    assert f"the rows of event {tampered['seqs'][0][0]}: `agentos check invoices --as-published` names them" in shown
+    assert f"the rows of event {tampered['seqs'][0][0]}: `agentos check invoices --stale` names them" in shown
     assert_no_secrets(instance, done.run_id)
 
 
