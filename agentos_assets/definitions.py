@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from agentos_assets.backfills.replayed import replayed_days
+from agentos_assets.backfills.what_if import what_if
 from agentos_assets.event_log import EVENT_LOG, log_growth
 from agentos_assets.history import history_asset, unsealed_days
 from agentos_assets.jobs import advance_tasks
@@ -18,8 +20,10 @@ from agentos_assets.views.freshness import freshness_sensor
 
 @dg.definitions
 def defs() -> dg.Definitions:
+    by_day = days()
+    backfilled = [history_asset(by_day), replayed_days(by_day), what_if(by_day)]
     return dg.Definitions(
-        assets=[EVENT_LOG, TASK, history_asset(days()), view_assets(), sql_views(), runbook],
+        assets=[EVENT_LOG, TASK, *backfilled, view_assets(), sql_views(), runbook],
         jobs=[advance_tasks, prune_runs],
         schedules=[prune_daily],
         sensors=[ready_tasks, shown_tasks, failed_runs, log_growth, unsealed_days, freshness_sensor()],
