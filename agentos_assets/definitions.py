@@ -7,6 +7,7 @@ from agentos_assets.backfills.what_if import what_if
 from agentos_assets.event_log import EVENT_LOG, log_growth
 from agentos_assets.history import history_asset, unsealed_days
 from agentos_assets.jobs import advance_tasks
+from agentos_assets.monitoring import watch_business, watch_hourly
 from agentos_assets.partitions import days
 from agentos_assets.pruning import prune_daily, prune_runs
 from agentos_assets.resources import PlatformResource
@@ -24,8 +25,8 @@ def defs() -> dg.Definitions:
     backfilled = [history_asset(by_day), replayed_days(by_day), what_if(by_day)]
     return dg.Definitions(
         assets=[EVENT_LOG, TASK, *backfilled, view_assets(), sql_views(), runbook],
-        jobs=[advance_tasks, prune_runs],
-        schedules=[prune_daily],
+        jobs=[advance_tasks, watch_business, prune_runs],
+        schedules=[prune_daily, watch_hourly],
         sensors=[ready_tasks, shown_tasks, failed_runs, log_growth, unsealed_days, freshness_sensor()],
         resources={"platform": PlatformResource(), "views_database": ViewsDatabase()},
         executor=dg.in_process_executor,

@@ -349,6 +349,33 @@ class NumberVoided(Fact):
     why: str
 
 
+# -- finding
+
+
+class FindingOpened(Fact):
+    """The monitor saw something that the operator would want to be told. Once for each time that it comes."""
+
+    TYPE = "finding.opened"
+    fingerprint: str
+    kind: str
+    task: str
+    """Opened in the same append; it tells all that was found of this kind then."""
+    severity: int
+    seen: str
+    limit: str
+    since: str
+    """A figure against its threshold, and the day or moment from which on."""
+    seqs: list[int]
+
+
+class FindingClosed(Fact):
+    """It is over by itself: paid, answered, done."""
+
+    TYPE = "finding.closed"
+    fingerprint: str
+    kind: str
+
+
 # -- platform, workspace, circuit
 
 

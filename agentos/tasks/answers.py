@@ -35,7 +35,7 @@ from agentos.platform import RESTORED, Store
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
-from agentos.tasks.run import stream_of
+from agentos.tasks.run import intent_subject, stream_of
 from agentos.tasks.said import MOST_SAID, edited, said
 from agentos.tasks.state import CardState, TaskState, downstream, fold
 
@@ -348,7 +348,8 @@ class Desk:
         return self.load(state.id)
 
     def _event(self, state: TaskState, fact: Fact, key: str) -> NewEvent:
-        return fact.on(stream_of(state.id), key=key, actor="operator", subject=state.subject, correlation=state.id)
+        subject = state.subject or intent_subject(self.store.log, state)
+        return fact.on(stream_of(state.id), key=key, actor="operator", subject=subject, correlation=state.id)
 
     # -- the switch
 

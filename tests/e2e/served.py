@@ -104,11 +104,13 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
             [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", "4310"],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-    until = time.monotonic() + 120
-    while "Ctrl-C" not in printed.read_text():
-        assert process.poll() is None, printed.read_text()
-        assert time.monotonic() < until, printed.read_text()
+    until = time.monotonic() + 300
+    while "Ctrl-C" not in printed.read_text() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
+    if "Ctrl-C" not in printed.read_text():
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        raise AssertionError(printed.read_text())
     found = re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())
     assert found is not None
     return Served(workspace, program, home, process, found[0], printed)
