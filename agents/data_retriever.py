@@ -26,6 +26,7 @@ manifest = Manifest(
         "the model asks for what no view has: sent back to it with the reasons, twice; then the same",
     ),
     unwound="Nothing to unwind: it only reads.",
+    act="Ask in the words of one of the questions that it lists, or look with `agentos views`.",
     kpi="share of questions answered without asking it in other words",
 )
 

@@ -16,6 +16,7 @@ manifest = Manifest(
         "what was found is over before it is read: its card is taken away again",
     ),
     unwound="Nothing to unwind: it only tells.",
+    act="Do what its card names, or change the figure in `monitor.toml`; answering the card puts it away.",
     kpi="share of its cards after which something was done",
 )
 
