@@ -46,11 +46,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-<<<<<<< HEAD
-    ("Look back", ("log", "replay", "backfill")),
-=======
-    ("Look back", ("log", "replay", "check")),
->>>>>>> origin/main
+    ("Look back", ("log", "replay", "backfill", "check")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
