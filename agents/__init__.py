@@ -11,4 +11,5 @@ ROLES = (
     "bookkeeper",
     "data_retriever",
     "monitor",
+    "reconciler",
 )

@@ -31,6 +31,7 @@ COMMANDS = {
     "undo": "Take back the last action, a task's, or the one named.",
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
+    "reconcile": "Hold the outside world against the log.",
     "replay": "Run a task again from its record, calling nothing.",
     "backfill": "Replay days of history, as they were or under another policy or model.",
     "views": "What the log says, as tables: tasks, money, clients, costs.",
@@ -50,7 +51,7 @@ GROUPS = (
     ("Begin", ("init", "doctor", "demo", "simulate")),
     ("Work", ("run", "ask", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("views", "why", "log", "replay", "backfill", "check", "monitor")),
+    ("Look back", ("views", "why", "log", "replay", "backfill", "check", "reconcile", "monitor")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
@@ -105,6 +106,7 @@ def cli(ctx: click.Context, workspace: Path | None) -> None:
     """
     session = ctx.ensure_object(Session)
     session.named = workspace or session.named
+    ctx.call_on_close(session.let_go)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -27,7 +27,7 @@ from agentos.tasks.steps import tier_of
 from graphs.recipes import Recipe
 
 STEP = "intake"
-HIDDEN = ("undo", "monitor")
+HIDDEN = ("undo", "repair", "monitor")
 """Recipes that only the platform itself starts, by the trigger of the same name."""
 ASK = "ask"
 """The trigger of a task that may only be answered."""
@@ -195,7 +195,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
     if not _COMPILED:
         _COMPILED.append(_graph())
     text = intent_text(run)
-    given = undo_request(run) or monitor_request(run)
+    given = undo_request(run) or repair_request(run) or monitor_request(run)
     if given is not None:
         return given
     run.guessed = False
@@ -245,3 +245,13 @@ def monitor_request(run: TaskRun) -> Understanding | None:
     found = orjson.loads(intent_text(run) or "{}")
     language = "de" if run.platform.workspace.configuration.business.language.startswith("de") else "en"
     return Understanding(goal=f"Monitor: {found.get('kind', '')}", slots=found, language=language)
+
+
+def repair_request(run: TaskRun) -> Understanding | None:
+    """A task that reconciliation opened names a drift in its intent, by its fingerprint."""
+    if run.state.trigger != "repair":
+        return None
+    fingerprint = intent_text(run)
+    detected = run.platform.log.last(stream=f"drift/{fingerprint}", types=("drift.detected",))
+    what = detected.data["words"] if detected is not None and not detected.forgotten else "Repair"
+    return Understanding(goal=what, workflow=None, slots={"drift": fingerprint, "what": what}, language="en")

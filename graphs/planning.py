@@ -17,6 +17,7 @@ from agentos.events.types import TaskPlanned
 from agentos.intents.model import Understanding
 from agentos.models.request import ModelRequest, ModelTier
 from agentos.policy.hours import night
+from agentos.reconcile.closing import subject_of
 from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
@@ -24,7 +25,7 @@ from agentos.tasks.steps import run_step, tier_of
 from graphs.intake import HIDDEN, common_subject, intake, intent_text
 from graphs.recipes import check_inputs, load_shelf, to_plan
 
-INTERNAL = ("planner", "monitor")
+INTERNAL = ("planner", "reconciler", "monitor")
 """Agents that no plan of a model's may name."""
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
@@ -60,6 +61,8 @@ async def make_plan(run: TaskRun) -> bool:
     subject = found.slots.get("client") or _planned_client(run, plan) or run.subject
     if run.state.trigger == "undo":
         subject = common_subject(run, found.slots["effects"])
+    elif run.state.trigger == "repair":
+        subject = subject_of(run.platform.log, intent_text(run))
     await run.claim(lambda _: [run.event(fact, key=f"task.planned/{run.task}", subject=subject)])
     return True
 

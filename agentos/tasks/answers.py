@@ -32,6 +32,7 @@ from agentos.events.types import (
 )
 from agentos.ids import uuid7
 from agentos.platform import RESTORED, Store
+from agentos.reconcile.closing import closed
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
@@ -321,6 +322,7 @@ class Desk:
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
             unused = [effect for effect in current.effects.values() if not effect.is_done]
+            events += closed(reader, current, "kept", why, actor="operator")
             return [*events, *voided_numbers(reader, state.id, unused, "the task was cancelled")]
 
         self.store.log.append(on)

@@ -151,6 +151,13 @@ async def views_query(run: TaskRun, *, query: dict[str, Any]) -> dict[str, Any]:
     return await asyncio.to_thread(lambda: ask(store, query, client=client, now=now))
 
 
+async def drift_get(run: TaskRun, *, fingerprint: str) -> dict[str, Any]:
+    """{kind, words, proposal}: what was found to differ, and what would mend it (None where only a person can)."""
+    from agentos.reconcile.mending import mending
+
+    return await asyncio.to_thread(mending, run.platform, fingerprint)
+
+
 CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "knowledge.search": knowledge_search,
     "web.read": web_read,
@@ -162,4 +169,5 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "compliance.rules": compliance_rules,
     "views.catalogue": views_catalogue,
     "views.query": views_query,
+    "drift.get": drift_get,
 }
