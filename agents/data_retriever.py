@@ -26,6 +26,7 @@ manifest = Manifest(
         "the model asks for what no view has: sent back to it with the reasons, twice; then the same",
     ),
     unwound="Nothing to unwind: it only reads.",
+    act="Ask it in other words; `agentos why VIEW KEY` shows the events behind a row, `agentos views` the rows.",
     kpi="share of questions answered without asking it in other words",
 )
 

@@ -16,6 +16,7 @@ manifest = Manifest(
         "what was found is over before it is read: its card is taken away again",
     ),
     unwound="Nothing to unwind: it only tells.",
+    act="Follow its card; `agentos answer CARD seen` takes it away, `monitor.toml` sets the thresholds.",
     kpi="share of its cards after which something was done",
 )
 

@@ -18,7 +18,14 @@ CLIENTS = tuple(f"client-{n:02}" for n in range(12))
 EVERY = timedelta(minutes=7)
 BATCH = 600
 _COST = {"amount": "0.0021037", "currency": "USD"}
-_TEXT = "x" * 300
+_WORDS = "the post says what a heat pump costs to run in a house of 1978 and what a new radiator changes "
+
+
+def _text(size: int) -> str:
+    """About as many bytes as the recorded vignette has at that place."""
+    return (_WORDS * (size // len(_WORDS) + 1))[:size]
+
+
 _MONEY = {"net": "1200.00", "vat": "228.00", "gross": "1428.00"}
 _AMOUNTS = {name: {"amount": amount, "currency": "EUR"} for name, amount in _MONEY.items()}
 
@@ -48,16 +55,18 @@ def _task(n: int, at: datetime) -> Iterator[NewEvent]:
     on = _Task(task, client)
     yield on.open("task.opened", {"task": task, "intent": task, "trigger": "terminal", "rehearsal": False, "by": None,
                                   "budget": None})  # fmt: skip
-    plan = {"workflow": "produce-and-invoice" if client else "produce", "title": "A task", "steps": []}
-    yield on.sealed("task.planned", {"understanding": {"text": _TEXT}, "plan": plan, "estimate": {}})
+    plan: dict[str, Any] = {"workflow": "produce-and-invoice" if client else "produce", "title": "A task", "steps": []}
+    yield on.sealed("task.planned", {"understanding": {"text": _text(2400)}, "plan": plan, "estimate": {}})
     for step in ("research", "draft", "check"):
         yield from _step(on, step, at)
-    asked = [{"key": key, "digest": "0", "amounts": _AMOUNTS if ":issue" in key else None, "reasons": []}
-             for key in on.effects]  # fmt: skip
+    asked: list[dict[str, Any]] = [
+        {"key": key, "digest": "0", "amounts": _AMOUNTS if ":issue" in key else None, "reasons": []}
+        for key in on.effects
+    ]
     yield on.sealed("approval.requested", {
         "card": card, "kind": "effects", "step": "deliver", "title": "T", "effects": asked,
-        "reasons": [{"code": "policy.asks", "about": "", "text": _TEXT}], "question": None, "expires_at": None,
-        "body": {"content": "0"}})  # fmt: skip
+        "reasons": [{"code": "policy.asks", "about": "", "text": _text(300)}], "question": None, "expires_at": None,
+        "body": {"content": "0", "payloads": _text(4000)}})  # fmt: skip
     yield on.sealed("task.parked", {"why": [{"kind": "approval", "on": card, "until": None, "why": "Mail"}]})
     granted = [{"key": key, "digest": "0"} for key in on.effects]
     yield on.sealed("approval.granted", {"card": card, "effects": granted, "struck": [], "via": "desk"})
@@ -96,19 +105,20 @@ def _step(on: _Task, step: str, at: datetime) -> Iterator[NewEvent]:
     call = {"call": f"{step}/1/0/1", "step": step}
     yield on.open("model.reserved", {**call, "tier": "small", "cost": _COST, "tokens": 900})
     yield on.sealed("model.called", {
-        **call, "round": 1, "request": "0" * 32, "nth": 1, "tier": "small", "model": "m", "answer": {"text": _TEXT},
+        **call, "round": 1, "request": "0" * 32, "nth": 1, "tier": "small", "model": "m",
+        "answer": {"text": _text(1100)},
         "tokens_in": 500, "tokens_out": 300, "cost": _COST, "latency_ms": 900, "cached": False, "reported_tokens": 0,
     }, f"agent:{step}er")  # fmt: skip
     yield on.open("model.settled", {**call, "cost": _COST, "tokens": 800, "why": "answered"})
     yield on.sealed("step.completed", {
-        "step": step, "round": 1, "output": {"text": _TEXT}, "confidence": 0.9, "labels": {}, "notes": [],
+        "step": step, "round": 1, "output": {"text": _text(1000)}, "confidence": 0.9, "labels": {}, "notes": [],
     }, f"agent:{step}er")  # fmt: skip
 
 
 def _effects(on: _Task, n: int, at: datetime, card: str) -> Iterator[NewEvent]:
     day, number = at.date().isoformat(), f"{at.year}-{n:06}"
     post, *rest = on.effects
-    yield from _effect(on, post, card, {"text": _TEXT}, None, {"date": day}, {"slug": "s"})
+    yield from _effect(on, post, card, {"text": _text(300)}, None, {"date": day}, {"slug": "s"})
     if not rest:
         return
     issue, book = rest
@@ -116,7 +126,7 @@ def _effects(on: _Task, n: int, at: datetime, card: str) -> Iterator[NewEvent]:
     said = {"number": number, "issued_on": day, "due": due, **_MONEY, "currency": "EUR", "key": issue}
     taken = {"series": "invoice", "number": n, "text": number, "effect": issue}
     yield NewEvent("number.assigned", "number/invoice", taken, f"number/invoice/{n}", correlation=on.task)
-    yield from _effect(on, issue, card, {"text": _TEXT}, _AMOUNTS, {"number": number, "date": day}, said)
+    yield from _effect(on, issue, card, {"text": _text(900)}, _AMOUNTS, {"number": number, "date": day}, said)
     entry = {"date": "⟦date⟧", "invoice": "⟦number⟧", "client": on.client, "payee": "P", "narration": "N", **_MONEY,
              "currency": "EUR"}  # fmt: skip
     yield from _effect(on, book, card, entry, None, {"number": number, "date": day},

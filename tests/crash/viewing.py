@@ -148,4 +148,4 @@ def main(folder: Path, names: tuple[str, ...] | None, every: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), FEW if sys.argv[2] == "few" else None, int((*sys.argv, 1)[3]))
+    main(Path(sys.argv[1]), FEW if sys.argv[2] == "few" else None, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
