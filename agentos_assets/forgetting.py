@@ -6,36 +6,33 @@ shows the views again, made without that client.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import dagster as dg
 
 from agentos.errors import AgentOSError
+from agentos_assets.backfills.what_if import NAME as WHAT_IF
 from agentos_assets.views.declared import declared
 
 MOST_AT_ONCE = 500
 
 
 def assets_about_clients() -> list[dg.AssetKey]:
-    """Views with a column `client`, and what is made of them: their metadata may show amounts by client."""
-    named = {view.name for view in declared() if any(column == "client" for column, *_ in view.columns)}
-    return [dg.AssetKey(view.name) for view in declared() if view.name in named]
+    """Every view: a sum over all clients is that of one where there is only one. And a what-if, for the same reason."""
+    return [dg.AssetKey(name) for name in (*(view.name for view in declared()), WHAT_IF)]
 
 
-def wipe_clients(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey] | None = None) -> int:
+def wipe_clients(instance: dg.DagsterInstance) -> int:
     """Deletes every run that has shown these assets, and all that Dagster knows of them; how many runs there were.
 
     Killed on the way it has deleted a part: call it again. Raises AgentOSError while the file itself still holds what
     was deleted.
     """
-    wiped = list(keys) if keys is not None else assets_about_clients()
     runs = set[str]()
-    for key in wiped:
+    for key in assets_about_clients():
         while found := _some_runs(instance, key):
             for run in found:
                 instance.delete_run(run)
             runs |= found
-    instance.wipe_assets(wiped)
+    instance.wipe_assets(assets_about_clients())
     _overwrite(instance)
     return len(runs)
 

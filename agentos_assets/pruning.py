@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from agentos.tasks.run import stream_of
-from agentos.tasks.state import fold
 from agentos_assets.operating import operating
 from agentos_assets.resources import PlatformResource
 from agentos_assets.task_asset import TASK, materialisation
@@ -67,6 +65,9 @@ prune_daily = dg.ScheduleDefinition(
 def prune(instance: dg.DagsterInstance, store: "Store", before: datetime) -> int:
     """Delete what ended before, and return how many. A run that is the last word on an asset or a check stays, but for
     the asset `task`: its last word is said again from the log. Interrupted, it goes on the next time."""
+    from agentos.tasks.run import stream_of
+    from agentos.tasks.state import fold
+
     deleted = 0
     for run in _ended(instance, before):
         said = list(_last_words(instance, run))

@@ -41,6 +41,25 @@ def understood_client(workspace: Workspace, text: str, now: datetime) -> str | N
     return str(client) if client is not None else None
 
 
+def asks(root: Path) -> Callable[[str], str | None]:
+    """The same where only a question may be meant: one about a single client is sealed with that client's key, whether
+    or not the rules understand it."""
+
+    def check(text: str) -> str | None:
+        from agentos.intents.broken import known_clients
+        from agentos.intents.questions import only_asked
+        from agentos.intents.rules import understand
+        from agentos.workspace.load import load_workspace
+
+        workspace = load_workspace(root)
+        business, clients = workspace.configuration.business, known_clients(workspace)
+        found = understand(text, business=business, clients=clients, now=SystemClock().now())
+        client = only_asked(found, text, business=business, clients=clients).slots.get("client")
+        return str(client) if client is not None else None
+
+    return check
+
+
 def budget_of(text: str | None) -> dict[str, str] | None:
     """ "0.50 EUR" as {"amount", "currency"}. Raises AgentOSError."""
     if text is None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+import orjson
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -15,6 +16,7 @@ from agentos.agent import Manifest, Question, Semantic
 from agentos.intents.answers import apply_answer
 from agentos.intents.broken import RETRY, known_clients, mended_first, stand_ins
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
+from agentos.intents.questions import only_asked
 from agentos.intents.rules import understand
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
 from agentos.tasks.invoices import owner_of
@@ -25,8 +27,10 @@ from agentos.tasks.steps import tier_of
 from graphs.recipes import Recipe
 
 STEP = "intake"
-HIDDEN = ("undo",)
-"""Recipes that only the platform itself starts."""
+HIDDEN = ("undo", "repair", "monitor")
+"""Recipes that only the platform itself starts, by the trigger of the same name."""
+ASK = "ask"
+"""The trigger of a task that may only be answered."""
 _ASK = {
     "topic": "What should it be about?",
     "client": "Which client is it for?",
@@ -143,7 +147,9 @@ def _asked_again(found: Understanding, slot: str) -> Understanding:
 def read(run: TaskRun, text: str) -> Understanding:
     workspace = run.platform.workspace
     now = run.state.opened_at or run.now()
-    return understand(text, business=workspace.configuration.business, clients=known_clients(workspace), now=now)
+    business, clients = workspace.configuration.business, known_clients(workspace)
+    found = understand(text, business=business, clients=clients, now=now)
+    return only_asked(found, text, business=business, clients=clients) if run.state.trigger == ASK else found
 
 
 def _with_owner(run: TaskRun, found: Understanding) -> Understanding:
@@ -189,7 +195,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
     if not _COMPILED:
         _COMPILED.append(_graph())
     text = intent_text(run)
-    given = undo_request(run)
+    given = undo_request(run) or repair_request(run) or monitor_request(run)
     if given is not None:
         return given
     run.guessed = False
@@ -200,12 +206,6 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
         first = found.questions[0]
         raise Question(first.slot, first.text, first.choices)
     return found
-
-
-def intent_subject(run: TaskRun) -> str | None:
-    """The client whose key sealed the request: what repeats its words is sealed alike."""
-    record = run.platform.log.by_key(f"intent/{run.state.intent}")
-    return record.subject if record is not None else None
 
 
 def intent_text(run: TaskRun) -> str:
@@ -236,3 +236,22 @@ def undo_request(run: TaskRun) -> Understanding | None:
     # Titles name clients: they stand under that client's key, and nowhere when there are several.
     what = ", ".join(titles) if common_subject(run, keys) is not None else f"{len(keys)} effects"
     return Understanding(goal=f"Undo: {what}", workflow=None, slots={"effects": keys, "what": what}, language="en")
+
+
+def monitor_request(run: TaskRun) -> Understanding | None:
+    """A task that the monitor opened holds in its intent what was found, as data."""
+    if run.state.trigger != "monitor":
+        return None
+    found = orjson.loads(intent_text(run) or "{}")
+    language = "de" if run.platform.workspace.configuration.business.language.startswith("de") else "en"
+    return Understanding(goal=f"Monitor: {found.get('kind', '')}", slots=found, language=language)
+
+
+def repair_request(run: TaskRun) -> Understanding | None:
+    """A task that reconciliation opened names a drift in its intent, by its fingerprint."""
+    if run.state.trigger != "repair":
+        return None
+    fingerprint = intent_text(run)
+    detected = run.platform.log.last(stream=f"drift/{fingerprint}", types=("drift.detected",))
+    what = detected.data["words"] if detected is not None and not detected.forgotten else "Repair"
+    return Understanding(goal=what, workflow=None, slots={"drift": fingerprint, "what": what}, language="en")

@@ -35,7 +35,7 @@ def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with a simulated week (`tests/fakes/simulated.py`): to be read; who writes, works on a copy.
+    """A workspace with a simulated week (`tests/fakes/simulated.py`), to be read: who writes, works on a copy.
 
     Tests that use it belong to the group "history" (`pytest.mark.xdist_group`), so that it is made once.
     """

@@ -18,6 +18,8 @@ from agentos.intents.leftovers import Leftover, counted, counts, leftovers, no_i
 from agentos.intents.model import OpenQuestion, Understanding, Workflow
 from agentos.intents.parts import find_parts
 from agentos.intents.payments import Told, fill_payment, find_payment
+from agentos.intents.queries import slots_of
+from agentos.intents.questions import Asked, find_question
 from agentos.intents.slots import (
     Filled,
     FoundDescription,
@@ -73,6 +75,9 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
     text before calling. What is not certain is a question; a text in another language is understood as far as names,
     amounts and dates go, and its goal is asked for."""
     read = _read(clean(text), business, clients, now)
+    asked = find_question(read.text, business=business, clients=clients, now=now)
+    if asked is not None and read.parts.workflow in (None, "record-payment"):  # "Has Acme paid?" reports no payment
+        return _question(read, asked, business, clients, now)
     filled, unread = _fill(read, business, clients, now)
     if unread is None:
         filled, read = {}, replace(read, parts=Parts(None))
@@ -89,6 +94,22 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
         urgency=_urgency(read.text),
         language=read.language,
         unread=unread or (),
+    )
+
+
+def _question(
+    read: Read, asked: Asked, business: Business, clients: Mapping[str, Client], now: datetime
+) -> Understanding:
+    """A question about the business. Without the client it names, the query waits for the answer (`with_client`)."""
+    open_client = asked.client if isinstance(asked.client, OpenQuestion) else None
+    return Understanding(
+        goal=_goal(read.text),
+        workflow="answer-question",
+        slots=slots_of(asked, now=now, timezone=business.timezone),
+        questions=(open_client,) if open_client else (),
+        sensitivity=sensitivity(read.text, read.mentions, clients),
+        urgency=_urgency(read.text),
+        language=asked.language,
     )
 
 

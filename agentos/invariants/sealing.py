@@ -9,6 +9,7 @@ from agentos.events.record import Record
 from agentos.invariants.registry import EVERY, before
 from agentos.invariants.world import World
 from agentos.secrets.sealing import MARK
+from agentos.tasks.run import intent_subject
 
 OPEN = ("model.reserved", "model.settled", "task.failed")
 """Events of a client's task that stand in the open: amounts and ids; the failure of one who was forgotten."""
@@ -31,14 +32,23 @@ def task(world: World, record: Record) -> Iterator[str]:
 
 @before("sealed.names", EVERY)
 def names(world: World, record: Record) -> Iterator[str]:
-    """No client's name or address stands in the open, but in an intent or question before it is known whose it is."""
-    if record.subject is not None or record.type.startswith(("intent.", "approval.", "task.")):
+    """No client's name or address stands in the open, but in a request of which the rules could not tell whose it is,
+    and in what is asked, answered and planned about that one."""
+    if record.subject is not None or record.type.startswith("intent.") or _is_nobodys(world, record):
         return
     envelope = f"{record.stream} {record.key or ''}"
     for client, known in world.clients.items():
         for name in known:
             if name.encode() in record.stored or name in envelope:
                 yield f"it names client {client}"
+
+
+def _is_nobodys(world: World, record: Record) -> bool:
+    """What a task says of a request that is no client's: a post about one is not her data."""
+    if not record.type.startswith(("approval.", "task.")):
+        return False
+    task = world.task(record)
+    return task is None or intent_subject(world.store.log, task.state) is None
 
 
 @before("blob.kept", EVERY)

@@ -32,10 +32,11 @@ from agentos.events.types import (
 )
 from agentos.ids import uuid7
 from agentos.platform import RESTORED, Store
+from agentos.reconcile.closing import closed
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
-from agentos.tasks.run import stream_of
+from agentos.tasks.run import intent_subject, stream_of
 from agentos.tasks.said import MOST_SAID, edited, said
 from agentos.tasks.state import CardState, TaskState, downstream, fold
 
@@ -321,6 +322,7 @@ class Desk:
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
             unused = [effect for effect in current.effects.values() if not effect.is_done]
+            events += closed(reader, current, "kept", why, actor="operator")
             return [*events, *voided_numbers(reader, state.id, unused, "the task was cancelled")]
 
         self.store.log.append(on)
@@ -348,7 +350,8 @@ class Desk:
         return self.load(state.id)
 
     def _event(self, state: TaskState, fact: Fact, key: str) -> NewEvent:
-        return fact.on(stream_of(state.id), key=key, actor="operator", subject=state.subject, correlation=state.id)
+        subject = state.subject or intent_subject(self.store.log, state)
+        return fact.on(stream_of(state.id), key=key, actor="operator", subject=subject, correlation=state.id)
 
     # -- the switch
 

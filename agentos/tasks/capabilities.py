@@ -137,6 +137,27 @@ async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:
         raise Question("rules.toml", f"{error} Then answer “retry”.", ("retry",)) from None
 
 
+async def views_catalogue(run: TaskRun) -> list[dict[str, Any]]:
+    from agentos.capabilities.views import catalogue
+
+    return await asyncio.to_thread(catalogue)
+
+
+async def views_query(run: TaskRun, *, query: dict[str, Any]) -> dict[str, Any]:
+    """What a typed query over the views comes to; see `agentos.capabilities.views`."""
+    from agentos.capabilities.views import ask
+
+    store, client, now = run.platform.store, run.subject, run.now()
+    return await asyncio.to_thread(lambda: ask(store, query, client=client, now=now))
+
+
+async def drift_get(run: TaskRun, *, fingerprint: str) -> dict[str, Any]:
+    """{kind, words, proposal}: what was found to differ, and what would mend it (None where only a person can)."""
+    from agentos.reconcile.mending import mending
+
+    return await asyncio.to_thread(mending, run.platform, fingerprint)
+
+
 CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "knowledge.search": knowledge_search,
     "web.read": web_read,
@@ -146,4 +167,7 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "invoices.list": invoices_list,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
+    "views.catalogue": views_catalogue,
+    "views.query": views_query,
+    "drift.get": drift_get,
 }

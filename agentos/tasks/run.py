@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agentos.errors import Conflict, Refused, StorageError
@@ -15,6 +16,7 @@ from agentos.ids import digest
 from agentos.platform import Platform, refuse_if_stopped
 from agentos.tasks.lease import Lease
 from agentos.tasks.plan import Plan, Step
+from agentos.tasks.rows import sealed_rows
 from agentos.tasks.signals import Until
 from agentos.tasks.state import StepState, TaskState, apply, fold
 from agentos.tasks.values import BLOB, LARGE, canonical, unpack
@@ -37,6 +39,13 @@ class TaskClosed(Refused):
 
 def stream_of(task: str) -> str:
     return f"task/{task}"
+
+
+def intent_subject(reader: Reader, state: TaskState) -> str | None:
+    """The client whose key sealed the request: what repeats its words is sealed alike, before the plan says whose task
+    it is."""
+    record = reader.by_key(f"intent/{state.intent}")
+    return record.subject if record is not None else None
 
 
 def is_overtaken(reader: Reader, event: NewEvent) -> bool:
@@ -71,7 +80,11 @@ class TaskRun:
 
     @property
     def subject(self) -> str | None:
-        return self.state.subject
+        return self.state.subject or self._asked_for
+
+    @cached_property
+    def _asked_for(self) -> str | None:
+        return intent_subject(self.platform.log, self.state)
 
     @property
     def plan(self) -> Plan:
@@ -240,6 +253,7 @@ class TaskRun:
 
     async def pack(self, value: Any, subject: str | None = None) -> Any:
         """`pack` for this task's client (or `subject`); a large value's blob is written off the loop."""
+        value = sealed_rows(value, self.platform.blobs.sealer, subject or self.subject)
         data = canonical(value)
         if len(data) <= LARGE:
             return value

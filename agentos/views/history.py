@@ -1,15 +1,15 @@
 """History as typed rows: a Parquet file for each day that is over, the log itself for the rest.
 
 A day's file is one Parquet: a row an event, in the order of seq. What is open in the log fills its columns; what is
-sealed for a client lies, as Parquet of typed rows sealed with that client's key, in `block` on the client's last row of
-the day. Without the key those events read as envelopes.
+sealed for a client lies, as typed rows sealed with that client's key, in `block` on the client's last row of the day.
+Without the key those events read as envelopes.
 """
 
 from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from agentos.events.record import Record
 from agentos.ids import digest
 from agentos.secrets.sealing import MARK
 from agentos.views.files import only_writer, publish
-from agentos.views.typed import FINGERPRINT, SCHEMA, Rows, conformed
+from agentos.views.typed import FINGERPRINT, SCHEMA, Rows, conformed, together
 
 if TYPE_CHECKING:
     from agentos.platform import Store
@@ -115,35 +115,44 @@ def typed_rows(
     """Typed rows of the events after `after`, in order: from sealed days, and from the log for what is not sealed.
     Their columns are just `columns`, among them always "seq". sealed=False reads the log alone."""
     wanted = ["seq", *(name for name in (SCHEMA if columns is None else columns) if name != "seq")]
+    for pieces in batches(store, wanted, after, upto, sealed=sealed):
+        yield conformed(together(pieces), wanted)
+
+
+def batches(
+    store: Store, columns: Collection[str], after: int = 0, upto: int | None = None, *, sealed: bool = True
+) -> Iterator[list[pl.DataFrame]]:
+    """The same, as they are read: what belongs to a batch comes in several frames that overlap, each with those of
+    `columns` that are not empty in it. `columns` holds "seq"."""
     end = store.log.head()[0] if upto is None else upto
     at = after
     for chunk in _chunks([one for one in standing(store) if after < one.last_seq <= end] if sealed else []):
         if at < chunk[0].first_seq - 1:
-            yield from _from_log(store, wanted, at, chunk[0].first_seq - 1)
+            yield from _from_log(store, columns, at, chunk[0].first_seq - 1)
             at = chunk[0].first_seq - 1
-        rows = _read(store, chunk, wanted)
-        if rows is None:  # a file that is not what was sealed: the log knows
-            yield from _from_log(store, wanted, at, chunk[-1].last_seq)
+        pieces = _read(store, chunk, columns)
+        if pieces is None:  # a file that is not what was sealed: the log knows
+            yield from _from_log(store, columns, at, chunk[-1].last_seq)
         else:
-            yield rows.filter(pl.col("seq") > at) if at >= chunk[0].first_seq else rows
+            yield [one.filter(pl.col("seq") > at) for one in pieces] if at >= chunk[0].first_seq else pieces
         at = chunk[-1].last_seq
-    yield from _from_log(store, wanted, at, end)
+    yield from _from_log(store, columns, at, end)
 
 
 # -- the log
 
 
-def _from_log(store: Store, columns: list[str], after: int, upto: int) -> Iterator[pl.DataFrame]:
+def _from_log(store: Store, columns: Collection[str], after: int, upto: int) -> Iterator[list[pl.DataFrame]]:
     rows = Rows(_opener(store))
     for record in store.log.read(after=after) if after < upto else ():
         if record.seq > upto:
             break
         rows.add(record)
         if rows.count == BATCH:
-            yield conformed(rows.frame(), columns)
+            yield list(rows.frames(columns))
             rows = Rows(_opener(store))
     if rows.count:
-        yield conformed(rows.frame(), columns)
+        yield list(rows.frames(columns))
 
 
 def _opener(store: Store) -> Any:
@@ -245,6 +254,8 @@ def _bytes(day: SealedDay) -> bytes | None:
 
 
 def _sealed(store: Store, span: Span) -> tuple[SealedDay, bytes]:
+    import zstandard
+
     day, first, last = span
     rows, blocks = Rows(_opener(store)), dict[str, Rows]()
     types, ends = Counter[str](), list[Record]()
@@ -261,10 +272,11 @@ def _sealed(store: Store, span: Span) -> tuple[SealedDay, bytes]:
             blocks.setdefault(client, Rows(_opener(store))).add(record)
             last_of[client] = len(sealed) - 1
     block: list[bytes | None] = [None] * len(sealed)
+    squeeze = zstandard.ZstdCompressor(level=3)
     for client, theirs in blocks.items():
-        block[last_of[client]] = store.sealer.seal(client, _context(day), _parquet(theirs.frame()))
+        block[last_of[client]] = store.sealer.seal(client, _context(day), squeeze.compress(theirs.packed()))
     own = [pl.Series("sealed", sealed, pl.Boolean), pl.Series("block", block, pl.Binary)]
-    data = _parquet(rows.frame().with_columns(own))
+    data = _parquet(together(rows.frames()).with_columns(own))
     made = SealedDay(
         day, _path(folder_of(store), day), len(sealed), first, last, ends[0].hash.hex(), ends[1].hash.hex(),
         digest(data), dict(sorted(types.items())), tuple(sorted(without)),
@@ -297,29 +309,33 @@ def _chunks(days: list[SealedDay]) -> Iterator[list[SealedDay]]:
         yield chunk
 
 
-def _read(store: Store, days: list[SealedDay], columns: list[str]) -> pl.DataFrame | None:
+def _read(store: Store, days: list[SealedDay], columns: Collection[str]) -> list[pl.DataFrame] | None:
     """None where a file is not what was sealed."""
     files = [_bytes(day) for day in days]
-    if any(data is None for data in files):
-        return None
     whole = [data for data in files if data is not None]
-    blocks = [block for day, data in zip(days, whole, strict=True) for block in _unsealed(store, day, data)]
-    opened = {client for client, _ in blocks}
-    needed = [*columns, *(name for name in ("client", "sealed") if name not in columns)]
-    rows = _scan(whole, needed)
-    if not opened:
-        return rows.select(columns).collect()
-    rest = rows.filter(~(pl.col("sealed") & pl.col("client").is_in(opened))).select(columns)
-    return pl.concat([rest, _scan([data for _, data in blocks], columns)]).sort("seq").collect()
+    if len(whole) < len(days):
+        return None
+    theirs, opened = Rows(), set[str]()
+    for day, data in zip(days, whole, strict=True):
+        opened |= _unseal(store, day, data, theirs)
+    mine = [name for name in SCHEMA if name in columns]
+    rest = _scan(whole, [*dict.fromkeys([*mine, "client", "sealed"])])
+    covered = pl.col("sealed") & pl.col("client").is_in(sorted(opened))
+    return [rest.filter(~covered).select(mine).collect(), *theirs.frames(columns)]
 
 
-def _unsealed(store: Store, day: SealedDay, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each client's block of a day, as Parquet; none of a client whose key is gone."""
+def _unseal(store: Store, day: SealedDay, data: bytes, into: Rows) -> set[str]:
+    """Add what is sealed of a day to `into`; nothing of a client whose key is gone. Returns the other clients."""
+    import zstandard
+
+    opened, expand = set[str](), zstandard.ZstdDecompressor()
     sealed = pl.read_parquet(io.BytesIO(data), columns=["client", "block"]).drop_nulls("block")
     for client, block in sealed.iter_rows():
         plain = store.sealer.open(client, _context(day.day), block)
         if plain is not None:
-            yield client, plain
+            into.unpack(expand.decompress(plain))
+            opened.add(client)
+    return opened
 
 
 def _scan(sources: list[bytes], columns: Sequence[str]) -> pl.LazyFrame:

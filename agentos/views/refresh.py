@@ -20,7 +20,7 @@ from agentos.ids import digest
 from agentos.views.catalogue import HISTORY, Moment, View, chosen
 from agentos.views.cursor import Cursor, cursor_of, made_by
 from agentos.views.files import only_writer, publish
-from agentos.views.history import typed_rows
+from agentos.views.history import batches
 from agentos.views.read import folder_of, path_of
 from agentos.views.view import Make
 from agentos.workspace.zone import zone_of
@@ -103,13 +103,16 @@ class _Refresh:
     def _read(self, states: list[_State]) -> None:
         if not states:
             return
-        columns = sorted({"client"}.union(*(state.fold.reads for state in states)))
+        columns = set({"client"}.union(*(state.fold.reads for state in states)))
         after = min(state.after for state in states)
-        for rows in typed_rows(self.store, columns, after, self.seq, sealed=self.sealed):
-            self.clients |= set(rows["client"].drop_nulls().unique())
+        for pieces in batches(self.store, columns, after, self.seq, sealed=self.sealed):
+            for piece in pieces:
+                self.clients |= set(piece["client"].drop_nulls().unique())
             for state in states:
-                theirs = rows if state.after <= after else rows.filter(pl.col("seq") > state.after)
-                folded = state.fold.fold(theirs)
+                behind = state.after <= after
+                folded = state.fold.fold(
+                    *(one if behind else one.filter(pl.col("seq") > state.after) for one in pieces)
+                )
                 if folded.height:
                     state.parts.append(folded)
 

@@ -7,13 +7,15 @@ forgotten, fills none: it reads as its envelope only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import orjson
 import polars as pl
 
+from agentos.clock import micros
 from agentos.events.record import Record
 from agentos.ids import digest
 
@@ -51,19 +53,28 @@ FIELDS: Mapping[str, Any] = {
     "fingerprint": pl.String, "how": pl.String, "escalated": pl.UInt32, "repair": pl.String,
 }  # fmt: skip
 SCHEMA: Mapping[str, Any] = {**ENVELOPE, **FIELDS}
+_RAW: Mapping[str, Any] = {
+    **dict.fromkeys(("at", "by", "retry_at", "expires_at"), pl.Int64),
+    "parked": pl.List(pl.Struct({"kind": pl.String, "on": pl.String, "until": pl.Int64})),
+}
+"""Columns with times, which are handed over as microseconds since 1970."""
+_NESTED = {"parked", "reasons", "asked"}
+"""Columns that are handed over as JSON text: Polars makes lists of structs of it a hundred times quicker than of lists
+of dicts."""
 _TEXT = {"reserved", "cost", "net", "vat", "gross", "on", "due"}
 """Columns that are handed over as text and read by Polars, all at once."""
 
 
 class Rows:
-    """Typed rows as they are gathered; `frame()` gives them in the order of seq, with the columns that are not empty.
+    """Typed rows as they are gathered, by type of event; "" is for those that fill nothing.
 
     `open_blob` is asked for a ledger entry that was too large for its event.
     """
 
     def __init__(self, open_blob: Opener | None = None) -> None:
         self._open_blob = open_blob
-        self._by_type: dict[str, list[tuple[Any, ...]]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+        self._columns: dict[str, list[list[Any]]] = {}
         self.count = 0
 
     def add(self, record: Record, *, bare: bool = False) -> None:
@@ -72,8 +83,27 @@ class Rows:
         agent = record.actor[6:] if record.actor.startswith("agent:") else None
         row = (record.seq, record.at_micros, record.type, task, record.subject, agent)
         filled = None if bare or record.type not in READS or record.forgotten else self._filled(record)
-        self._by_type.setdefault(record.type if filled else "", []).append(row + (filled or ()))
+        self._rows.setdefault(record.type if filled else "", []).append(row + (filled or ()))
         self.count += 1
+
+    def packed(self) -> bytes:
+        """All rows, as columns in JSON: small, and quicker to open than a Parquet file of a few rows is."""
+        return orjson.dumps({type: list(zip(*rows, strict=True)) for type, rows in self._rows.items()})
+
+    def unpack(self, packed: bytes) -> None:
+        """Add the rows of `packed()`."""
+        for type, columns in orjson.loads(packed).items():
+            known = self._columns.setdefault(type, [[] for _ in columns])
+            for column, more in zip(known, columns, strict=True):
+                column.extend(more)
+            self.count += len(columns[0])
+
+    def frames(self, columns: Collection[str] = SCHEMA) -> Iterator[pl.DataFrame]:
+        """One for each type, with those of `columns` that it fills."""
+        for type, rows in self._rows.items():
+            yield _frame(type, [list(cells) for cells in zip(*rows, strict=True)], columns)
+        for type, cells in self._columns.items():
+            yield _frame(type, cells, columns)
 
     def _filled(self, record: Record) -> tuple[Any, ...] | None:
         """None for a payload of another shape than this program knows: a newer one wrote it."""
@@ -89,11 +119,11 @@ class Rows:
             return data | {"payload": opened or {}}
         return data
 
-    def frame(self) -> pl.DataFrame:
-        frames = [_frame(type, rows) for type, rows in self._by_type.items()]
-        if not frames:
-            return pl.DataFrame(schema=dict(ENVELOPE))
-        return pl.concat(frames, how="diagonal").sort("seq")
+
+def together(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of typed rows as one, in the order of seq, with the columns that are not empty."""
+    all = list(frames)
+    return pl.concat(all, how="diagonal").sort("seq") if all else pl.DataFrame(schema=dict(ENVELOPE))
 
 
 def conformed(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
@@ -101,16 +131,18 @@ def conformed(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
     return frame.select(pl.col(n) if n in frame.columns else pl.lit(None, SCHEMA[n]).alias(n) for n in columns)
 
 
-def _frame(type: str, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+def _frame(type: str, cells: list[list[Any]], columns: Collection[str]) -> pl.DataFrame:
     names = (*ENVELOPE, *(READS[type][0] if type else ()))
-    cells = zip(*rows, strict=True)
-    return pl.DataFrame([_series(name, list(values)) for name, values in zip(names, cells, strict=True)])
+    pairs = zip(names, cells, strict=True)
+    return pl.DataFrame([_series(name, values) for name, values in pairs if name in columns])
 
 
 def _series(name: str, values: list[Any]) -> pl.Series:
     dtype = SCHEMA[name]
-    if name == "at":
-        return pl.Series(name, values, pl.Int64).cast(TIME)
+    if name in _NESTED:
+        return pl.Series(name, values, pl.String).str.json_decode(_RAW.get(name, dtype)).cast(dtype)
+    if name in _RAW:
+        return pl.Series(name, values, _RAW[name]).cast(dtype)
     if name not in _TEXT:
         return pl.Series(name, values, dtype)
     text = pl.Series(name, values, pl.String)
@@ -126,19 +158,19 @@ def _opened(data: Json) -> tuple[Any, ...]:
 
 def _parked(data: Json) -> tuple[Any, ...]:
     why = data["why"]
-    return ([{"kind": one["kind"], "on": one.get("on"), "until": time_of(one.get("until"))} for one in why],)
+    return (_json([{"kind": one["kind"], "on": one.get("on"), "until": time_of(one.get("until"))} for one in why]),)
 
 
 def _nothing_parked(data: Json) -> tuple[Any, ...]:
-    return ([],)
+    return ("[]",)
 
 
 def _planned(data: Json) -> tuple[Any, ...]:
-    return data["plan"].get("workflow"), []
+    return data["plan"].get("workflow"), "[]"
 
 
 def _failed_task(data: Json) -> tuple[Any, ...]:
-    return data["code"], []
+    return data["code"], "[]"
 
 
 def _step_started(data: Json) -> tuple[Any, ...]:
@@ -178,7 +210,15 @@ def _requested(data: Json) -> tuple[Any, ...]:
     codes = list(dict.fromkeys(str(reason["code"]) for reason in data.get("reasons", []) if "code" in reason))
     asked = [_asked(effect) for effect in data.get("effects", [])]
     notice = bool((data.get("body") or {}).get("notice"))
-    return data["card"], data["step"], data["kind"], int(not notice), codes, asked, time_of(data.get("expires_at"))
+    return (
+        data["card"],
+        data["step"],
+        data["kind"],
+        int(not notice),
+        _json(codes),
+        _json(asked),
+        time_of(data.get("expires_at")),
+    )
 
 
 def _asked(effect: Json) -> Json:
@@ -271,8 +311,12 @@ def _repair_closed(data: Json) -> tuple[Any, ...]:
     return data["fingerprint"], data["task"], data["how"]
 
 
-def time_of(value: str | None) -> datetime | None:
-    return datetime.fromisoformat(value) if value else None
+def time_of(value: str | None) -> int | None:
+    return micros(datetime.fromisoformat(value)) if value else None
+
+
+def _json(value: list[Any]) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _cost(cost: Json | None) -> tuple[str | None, str | None]:
@@ -333,7 +377,7 @@ READS: Mapping[str, tuple[tuple[str, ...], Callable[[Json], tuple[Any, ...]]]] =
     "repair.closed": (("fingerprint", "repair", "how"), _repair_closed),
 }  # fmt: skip
 
-VERSION = 1
+VERSION = 3
 """Raise it when the same event comes to fill its columns with something else: sealed days are then made again."""
 FINGERPRINT = digest(
     repr((VERSION, sorted((name, str(dtype)) for name, dtype in SCHEMA.items()),

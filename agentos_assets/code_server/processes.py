@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -13,6 +14,9 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 from agentos_assets.code_server import preload
+
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether the fork server lives."""
 
 
 class ForkedRuns:
@@ -30,6 +34,11 @@ class ForkedRuns:
         else; when it has died, the next run starts it again in the same way."""
         self._context.set_forkserver_preload(list(preload.MODULES))
         forkserver.ensure_running()
+
+    def keep_warm(self, ended: threading.Event) -> None:
+        """A fork server that has died is started again before somebody waits for it: importing takes seconds."""
+        while not ended.wait(LOOK_AGAIN):
+            forkserver.ensure_running()
 
     def Queue(self) -> Queue[Any]:  # noqa: N802 - Dagster's names
         return self._context.Queue()

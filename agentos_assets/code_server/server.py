@@ -106,6 +106,7 @@ def serve(socket: str, module: str, runs: ForkedRuns) -> None:
     )
     server = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket)
     expect(root, limits(import_module(module).defs.get_repository_def()))
+    threading.Thread(target=runs.keep_warm, args=(ending,), daemon=True).start()
     threading.Thread(target=start_runs, args=(socket, logger, ending), daemon=True).start()
     try:
         server.serve()  # type: ignore[no-untyped-call]

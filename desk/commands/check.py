@@ -6,16 +6,17 @@ from dataclasses import asdict
 
 import click
 
+from desk.commands.views import views_named
 from desk.options import as_command
 from desk.render.style import bold, dim
 from desk.session import Session
 
 
 @as_command("check")
-@click.argument("views", metavar="[VIEW]...", nargs=-1)
-@click.option("--as-published", is_flag=True, help="As they were published last, without bringing them up to date.")
+@click.argument("views", metavar="[VIEW]...", nargs=-1, shell_complete=views_named)
+@click.option("--stale", is_flag=True, help="As they were published last, without reading what is new.")
 @click.option("--list", "listed", is_flag=True, help="Say what is expected, and check nothing.")
-def command(session: Session, views: tuple[str, ...], as_published: bool, listed: bool) -> int:
+def command(session: Session, views: tuple[str, ...], stale: bool, listed: bool) -> int:
     """Hold the views (or just VIEW) against what must be true of them: sums that balance, numbers without a gap, as
     many rows as the log has things. Exit code 1 when something does not hold. Takes some seconds to begin."""
     from agentos.views.catalogue import VIEWS, chosen
@@ -23,7 +24,7 @@ def command(session: Session, views: tuple[str, ...], as_published: bool, listed
     names = [view.name for view in chosen(views or None) if not views or view.name in views]
     if listed:
         return _list(session, names)
-    if not as_published:
+    if not stale:
         from agentos.views.refresh import refresh
 
         refresh(session.store, names)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from agentos.ids import short
+from agentos.reconcile.state import DriftState
 from agentos.tasks.state import CardState, TaskState
 from agentos.workspace.pulse import SILENT_HINT, FailedRun, Silence
 from desk.render.style import bad, bold, columns, costs, cut, dim, good, line, moment, money, span, warn
@@ -92,6 +93,14 @@ def status_lines(
     for _, card in waiting:
         lines += _expiry(card, zone, now)
     return lines
+
+
+def drift_lines(drifts: list[DriftState], width: int) -> list[str]:
+    """What differs outside by the last look; nothing where nothing does."""
+    if not drifts:
+        return []
+    lines = [warn(f"Differs from the log: {len(drifts)}") + "  (agentos reconcile)"]
+    return lines + [dim(f"  - {cut(line(str(one.data['words'])), max(width - 4, 24))}") for one in drifts]
 
 
 def alarm_lines(silence: list[Silence], failed: list[FailedRun], zone: tzinfo, now: datetime) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from agentos.clock import FixedClock
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Proposal, Receipt, System, Unknown, Verb
 from agentos.errors import InDoubt, Permanent, Transient
 
 Mishap = Literal["busy", "refuses", "silent"]
@@ -63,3 +63,9 @@ class Unreliable:
 
     def observe(self) -> Iterable[Observed]:
         return self._system.observe()
+
+    def expects(self, deed: Deed) -> Expected | None:
+        return self._system.expects(deed)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        return self._system.repair(kind, ref, deed)

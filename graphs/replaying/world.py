@@ -9,7 +9,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agentos.effects.port import Absent, Amounts, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Amounts,
+    Deed,
+    Expected,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    System,
+    Unknown,
+    Verb,
+)
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.events.blobs import Blobs
 from agentos.events.log import Reader
@@ -161,6 +173,13 @@ class RecordedSystem:
 
     def observe(self) -> Iterable[Observed]:
         return ()
+
+    def expects(self, deed: Deed) -> Expected | None:
+        return self._system.expects(deed)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """What was proposed then is a tool's answer on the record."""
+        return None
 
     def _proposed(self, record: Record) -> Proposal:
         data = record.data

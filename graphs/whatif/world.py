@@ -13,7 +13,7 @@ from agentos.clock import FixedClock
 from agentos.effects.invoice import build
 from agentos.effects.invoice.cii import terms
 from agentos.effects.invoice.document import parse
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Proposal, Receipt, System, Unknown, Verb
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
@@ -219,6 +219,14 @@ class TapedSystem:
 
     def observe(self) -> Iterable[Observed]:
         return ()
+
+    def expects(self, deed: Deed) -> Expected | None:
+        """Nothing: what is not looked at can't differ."""
+        return None
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """Only a proposal, from what the log knows."""
+        return self._system.repair(kind, ref, deed)
 
 
 def supposed(system: str, verb: str, payload: dict[str, Any], key: str) -> Receipt:

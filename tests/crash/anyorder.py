@@ -1,6 +1,7 @@
 """A business on a bench to which anything happens in any order: its operator, its outside world, kills and clocks.
 
-Beside it stands a model of what must hold, as small as can be: which effects were refused, and what was done when.
+Beside it stands a model of what must hold, as small as can be: what the operator said to each effect and to which form
+of it, and what was done when. She also speaks while something is being done.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from agentos.agent import Kit, Question, Semantic
-from agentos.effects.port import Proposal
+from agentos.effects.port import Proposal, Receipt
 from agentos.errors import AgentOSError, Permanent, Refused, Transient
 from agentos.events.record import NewEvent, Record
 from agentos.events.sqlite import SQLiteLog
 from agentos.invariants.check import check
+from agentos.models.request import ModelRequest
+from agentos.tasks.performing import MEND_ABOVE
 from agentos.tasks.state import CardState, TaskState
 from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.models import FakeModels
@@ -62,7 +66,10 @@ RECIPES = {
     "fork": HEAD + MAKE + DELIVER + FORK,
     "later": HEAD + MAKE + DELIVER + LATER,
 }
-Whim = Literal["well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug"]
+Whim = Literal[
+    "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug", "cancels", "stops"
+]
+"""What an agent does at its next turn; with the last two it is the operator who does something meanwhile."""
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
@@ -78,6 +85,8 @@ class Doom:
 
     left: int = 0
     after: bool = False
+    dead: bool = False
+    """What still runs of a process that was killed (a `finally`, an error handler) appends nothing."""
 
 
 class MortalLog:
@@ -103,12 +112,14 @@ class MortalLog:
     def _mortally(self, act: Callable[[], Any]) -> Any:
         doom = self._doom
         doom.left -= 1
-        if doom.left == 0 and not doom.after:
+        if doom.dead or (doom.left == 0 and not doom.after):
+            doom.dead = True
             raise Killed
         result = act()
         if doom.left == 0:  # it is durable, and nobody learns of it
             if isinstance(result, Future):
                 result.result()
+            doom.dead = True
             raise Killed
         return result
 
@@ -122,6 +133,25 @@ class Mortal(Bench):
         self.platform.store.log = MortalLog(self.platform.store.log, self.doom)  # type: ignore[assignment]
 
 
+class Outside(FakeSystem):
+    """One at whose acts something is looked at before, and may happen meanwhile."""
+
+    taken = 0
+    """How many acts are refused because of their form: the agent that proposed them makes another one."""
+    before: Callable[[str], None] = staticmethod(lambda _: None)
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
+        if verb == "act":
+            self.before(key)
+            self.taken -= 1
+            if self.taken >= 0:
+                raise Permanent("This is taken.", code=sorted(MEND_ABOVE)[0])
+        receipt = super().do(verb, payload, key)
+        self.meanwhile()
+        return receipt
+
+
 class Business:
     """What the state machine and a regression test drive alike. Every method is one thing that happens."""
 
@@ -132,8 +162,11 @@ class Business:
         self.whims: deque[Whim] = deque()
         self._late = late
         self.systems = {
-            "fake": FakeSystem(**world), "other": FakeSystem("other", held=hold > 0, outgoing=hold > 0, **world),
+            "fake": Outside(**world), "other": Outside("other", held=hold > 0, outgoing=hold > 0, **world),
         }  # fmt: skip
+        self.systems["other"].before = self._was_held
+        for system in self.systems.values():
+            system.meanwhile = self._meanwhile
         agents = [
             FakeAgent("make", self._makes("fake", slots), tier="small"),
             FakeAgent("also", self._makes("other", ("far",))),
@@ -143,22 +176,32 @@ class Business:
         self.bench = Mortal(
             root, RECIPES[recipe], agents, self.systems, policy=POLICIES[policy], hold_minutes=hold, models=models
         )
+        self._hold = timedelta(minutes=hold)
+        self._asks = {name for name in self.systems if POLICIES[policy]["actions"][f"{name}.act"]["autonomy"] == "ask"}
+        self.interrupts = 0
+        """How many acts outside the operator will stop everything at."""
+        self.wrong: list[str] = []
+        """What was seen to be wrong while it happened, in a thread or an agent."""
+        self.allowed: set[tuple[str, str | None]] = set()
+        """(effect key, the note in its payload) as the operator has approved it."""
         self.tasks: list[str] = []
         self.refused: set[str] = set()
         """Effect keys to which the operator's last word was no."""
         self.frozen: dict[str, list[str]] = {}
         """Of cancelled tasks: all that they had done."""
-        self.while_stopped: list[str] | None = None
+        self.while_stopped: set[str] | None = None
+        """All that was done, or was being done, when everything was stopped."""
 
     # -- agents
 
     def _makes(self, system: str, slots: Sequence[str]) -> Any:
         async def work(request: AnyRequest, kit: Kit) -> AnyResult:
             await self._whim(kit)
+            note = {"note": "; ".join(kit.feedback)} if kit.feedback else {}
             proposals = [
                 Proposal(
                     system=system, verb="act", slot=slot, title=f"Do {slot}", assigned={"number": "series:invoice"},
-                    payload={"what": slot, "number": "⟦number⟧"}, fill=("/number",), after=tuple(slots[:n][-1:]),
+                    payload={"what": slot, "number": "⟦number⟧"} | note, fill=("/number",), after=tuple(slots[:n][-1:]),
                 )
                 for n, slot in enumerate(slots)
             ]  # fmt: skip
@@ -183,7 +226,13 @@ class Business:
             raise Question("colour", "Which colour?", ("red", "blue"))
         if whim in ("model", "model_lost") and kit.tier == "small":
             self._lost = whim == "model_lost"
-            await kit.write("Say something.", f"{kit.step}, please.")
+            await kit.write(
+                "Say something.", f"{kit.step}, please: {kit.new_id()}"
+            )  # the same for a round, and no other
+        if whim == "cancels":
+            self._she_cancels(kit.task)
+        if whim == "stops":
+            self._she_stops()
         raising: dict[str, BaseException] = {
             "transient": Transient("Busy."), "permanent": Permanent("No."), "semantic": Semantic(["It is wrong."]),
             "killed": Killed(), "bug": ValueError("A bug."),
@@ -191,8 +240,45 @@ class Business:
         if whim in raising:
             raise raising[whim]
 
-    def _answers(self, _: Any) -> Any:
+    def _answers(self, request: ModelRequest) -> Any:
+        if any(r.data["request"] == request.digest() for r in self.bench.platform.log.read(types=("model.called",))):
+            self.wrong.append("a model was asked for what it had answered")
         return FakeModels().lost() if self._lost else "An answer."
+
+    # -- what the operator does while something is being done
+
+    def _meanwhile(self) -> None:
+        self.interrupts -= 1
+        if self.interrupts == 0:
+            self._she_stops()
+
+    def _she_stops(self) -> None:
+        self.bench.desk.stop("enough")
+        self._stopped()
+
+    def _she_cancels(self, task: str) -> None:
+        with suppress(AgentOSError):
+            self.bench.desk.cancel(task, "no more")
+            self.frozen.setdefault(task, self.done_by(task))
+
+    def _stopped(self) -> None:
+        if self.while_stopped is None:
+            begun = {r.data["effect"] for r in self.bench.platform.log.read(types=("effect.started",))}
+            self.while_stopped = self.done() | {key for key in begun if self._is_open(key)}
+
+    def _is_open(self, key: str) -> bool:
+        effects = (self.state(task).effects.get(key) for task in self.tasks)
+        return any(effect is not None and effect.status == "started" for effect in effects)
+
+    def _was_held(self, key: str) -> None:
+        """What goes out waits for its time, counted from the operator's word or from the step's start."""
+        task = next(task for task in self.tasks if f"/{task}/" in key)
+        state = self.state(task)
+        step = state.effects[key].data["step"]
+        card = state.card_for(step, "effects")
+        since = card.decided_at if card is not None and card.decided_at is not None else None
+        if self.bench.clock.now() < (since or datetime.fromisoformat(state.step(step).now)) + self._hold:
+            self.wrong.append("what was held went out too early")
 
     # -- what happens
 
@@ -222,11 +308,15 @@ class Business:
         self.bench.doom.left, self.bench.doom.after = appends, after
 
     def approve(self, card: CardState, struck: Sequence[str] = ()) -> None:
+        late = card.expires_at is not None and card.expires_at <= self.bench.clock.now()
         self.alive(lambda: self.bench.desk.approve(card.id, struck))
-        now = self.card(card)
-        if now.status == "granted":
-            self.refused -= set(now.granted)
-            self.refused |= set(now.struck)
+        if self.card(card).status != "granted":
+            return
+        assert not late, "a card was granted that had expired"
+        out = {effect["key"] for effect in card.data["effects"] if effect["slot"] in struck}
+        payloads = {key: payload for key, payload in card.data["body"].get("payloads", {}).items() if key not in out}
+        self.refused = self.refused - set(payloads) | out
+        self.allowed |= {(key, payload.get("note")) for key, payload in payloads.items()}
 
     def deny(self, card: CardState) -> None:
         self.alive(lambda: self.bench.desk.deny(card.id, "no"))
@@ -275,8 +365,8 @@ class Business:
 
     def stop(self) -> None:
         self.alive(lambda: self.bench.desk.stop("enough"))
-        if self.bench.platform.store.stop_file.exists() and self.while_stopped is None:
-            self.while_stopped = sorted(self.done())
+        if self.bench.platform.store.stop_file.exists():
+            self._stopped()
 
     def start(self) -> None:
         self.alive(lambda: self.bench.desk.start())
@@ -313,11 +403,37 @@ class Business:
         assert not self.refused & self.done(), "what was refused was done"
         for task, before in self.frozen.items():
             assert self.done_by(task) == before, "a cancelled task went on"
-        if self.while_stopped is not None:
-            assert sorted(self.done()) == self.while_stopped, "something was done while stopped"
+        assert self.while_stopped is None or self.done() <= self.while_stopped, "something was done while stopped"
+        assert not self.wrong, self.wrong
+        for name, system in self.systems.items():
+            acts = [(key, payload) for key, (verb, payload) in system.done.items() if verb == "act"]
+            if name in self._asks:
+                unasked = {(key, payload.get("note")) for key, payload in acts} - self.allowed
+                assert not unasked, f"done in a form that nobody approved: {unasked}"
+            undone = [payload["ref"] for verb, payload in system.done.values() if verb == "unact"]
+            assert len(undone) == len(set(undone)), "something was taken back twice"
         for task in self.tasks:
-            if self.state(task).rehearsal:
+            state = self.state(task)
+            if state.rehearsal:
                 assert self.done_by(task) == [], "a rehearsal did something"
+            if state.status == "failed":
+                self._was_taken_back(state)
+
+    def _was_taken_back(self, state: TaskState) -> None:
+        """Of a task that failed nothing stands but what the operator left, or what she could not tell."""
+        refs = {
+            payload["ref"]
+            for system in self.systems.values()
+            for verb, payload in system.done.values()
+            if verb == "unact"
+        }
+        left = any(card.kind == "failure" and card.answer == "leave" for card in state.cards.values())
+        acts = [e for e in state.effects.values() if e.is_done and e.data["verb"] == "act"]
+        standing = [e for e in acts if (e.receipt or {}).get("ref") not in refs]
+        words = "confirmed by the operator"
+        assert left or all((e.receipt or {}).get("ref") == words for e in standing), (
+            "a failed task left things standing"
+        )
 
     def sound(self) -> None:
         report = check(self.bench.platform.store)
@@ -327,8 +443,10 @@ class Business:
         """From wherever it stands: with an operator who answers and a world that works, every task closes."""
         self.restart()
         self.whims.clear()
+        self.interrupts = 0
         for system in self.systems.values():
             system.mend()
+            system.taken = 0
         self.start()
         for _ in range(MOST_TURNS):
             left = [task for task in self.tasks if not self.state(task).closed]

@@ -20,9 +20,23 @@ from hypothesis.stateful import (
 
 from tests.crash.anyorder import POLICIES, RECIPES, Business, card_task
 
-WHIMS = ("well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug")
+WHIMS = (
+    "well",
+    "transient",
+    "permanent",
+    "semantic",
+    "asks",
+    "model",
+    "model_lost",
+    "killed",
+    "bug",
+    "cancels",
+    "stops",
+)
 FAILURES: Any = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
 DECISIONS = ("approve", "approve", "approve", "strike", "deny", "edit")
+TROUBLE: Any = (None, None, None, None, *FAILURES, "taken", "stop")
+"""What happens to the first act after the operator's word."""
 PICK = st.integers(0, 11)
 """One of however many there are: what is drawn must not depend on what threads have done."""
 CHECK_EVERY = 6
@@ -59,16 +73,24 @@ class AnyOrder(RuleBasedStateMachine):
         failures=st.lists(st.sampled_from(FAILURES), max_size=2),
         doom=st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 9]),
         after=st.booleans(),
+        interrupts=st.sampled_from([0, 0, 0, 1, 2]),
+        taken=st.sampled_from([0, 0, 0, 1]),
     )
-    def work(self, which: int, system: str, whims: list[Any], failures: list[Any], doom: int, after: bool) -> None:
+    def work(
+        self, which: int, system: str, whims: list[Any], failures: list[Any], doom: int, after: bool, interrupts: int,
+        taken: int,
+    ) -> None:  # fmt: skip
         """Advance a task, with what may go wrong meanwhile."""
+        self.business.systems[system].taken = taken
+        self.business.interrupts = interrupts
         self.business.whims.extend(whims)
         self.business.systems[system].fail(*failures)
         self.business.doom(doom, after)
         self.business.advance(self._task(which))
 
-    @rule(which=PICK, how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans())
-    def decide(self, which: int, how: str, choice: int, goes_on: bool) -> None:
+    @rule(which=PICK, how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans(),
+          trouble=st.sampled_from(TROUBLE))  # fmt: skip
+    def decide(self, which: int, how: str, choice: int, goes_on: bool, trouble: Any) -> None:
         """The operator answers a card, and perhaps the work goes on at once."""
         cards = self.business.cards()
         if not cards:
@@ -84,7 +106,17 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self.business.approve(card, slots[:1] if how == "strike" else ())
         if goes_on:
+            for name in {effect["system"] for effect in card.data["effects"]}:
+                self._trouble(name, trouble)
             self.business.advance(card_task(self.business, card))
+
+    def _trouble(self, system: str, what: Any) -> None:
+        if what == "taken":
+            self.business.systems[system].taken = 1
+        elif what == "stop":
+            self.business.interrupts = 1
+        elif what is not None:
+            self.business.systems[system].fail(what)
 
     @rule(which=PICK, what=st.sampled_from(["cancel", "undo", "undo", "again"]))
     def change_her_mind(self, which: int, what: str) -> None:
@@ -105,10 +137,10 @@ class AnyOrder(RuleBasedStateMachine):
     def search(self, system: str, searchable: bool) -> None:
         self.business.systems[system].searchable = searchable
 
-    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]))
-    def later(self, minutes: int) -> None:
+    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]), looks=st.sampled_from([True, True, False]))
+    def later(self, minutes: int, looks: bool) -> None:
         self.business.later(minutes)
-        for task in list(self.business.tasks):
+        for task in list(self.business.tasks) if looks else ():
             self.business.advance(task)
 
     @rule()

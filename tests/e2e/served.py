@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Served:
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer's `data`, from the page's own GraphQL."""
         question = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.address}/graphql", json=question, timeout=60).json()
+        answer = httpx.post(f"{self.address}/graphql", json=question, timeout=300).json()
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
@@ -72,6 +73,16 @@ class Served:
     def statuses(self) -> dict[str, str]:
         """run id -> status."""
         return {run["runId"]: run["status"] for run in self.ask(RUN)["runsOrError"]["results"]}
+
+    def holders(self, variable: str) -> list[psutil.Process]:
+        """Processes of the family that were started with this variable, but for what runs have started themselves."""
+        runs = {one for one in self.forked if one.ppid() != self.code_server.pid}
+        found = []
+        for one in self.family:
+            with suppress(psutil.NoSuchProcess):
+                if variable in one.environ() and not runs & set(one.parents()):
+                    found.append(one)
+        return found
 
     @property
     def code_server(self) -> psutil.Process:
@@ -104,11 +115,13 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
             [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", "4310"],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-    until = time.monotonic() + 120
-    while "Ctrl-C" not in printed.read_text():
-        assert process.poll() is None, printed.read_text()
-        assert time.monotonic() < until, printed.read_text()
+    until = time.monotonic() + 300
+    while "Ctrl-C" not in printed.read_text() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.2)
+    if "Ctrl-C" not in printed.read_text():
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+        raise AssertionError(printed.read_text())
     found = re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())
     assert found is not None
     return Served(workspace, program, home, process, found[0], printed)

@@ -1,10 +1,9 @@
-"""The notebooks as somebody runs them, on a fortnight of the simulated business: every cell, every plot, no writing."""
+"""The notebooks as somebody runs them, on the simulated business: every cell, every plot, no writing."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ from agentos.views.sql import publish_sql
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
 # jupyter's own warnings on starting a kernel are not ours
-pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.xdist_group("simulated")]
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.xdist_group("history")]
 
 
 @pytest.fixture(scope="module")
-def business(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    workspace = tmp_path_factory.mktemp("simulated") / "ws"
-    command = [sys.executable, "-c", "from desk.main import main; main()", "simulate", "--days", "14", "--seed", "3"]
-    subprocess.run([*command, str(workspace)], check=True, capture_output=True, cwd=FOLDER.parent)
+def business(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its views are published, as `agentos views` and `agentos up` do."""
+    workspace = tmp_path_factory.mktemp("notebook") / "w"
+    shutil.copytree(history, workspace)
     store = open_store(workspace)
     refresh(store)
     store.close()

@@ -15,10 +15,11 @@ from agentos.tasks.answers import Desk
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from agentos_assets.definitions import defs
-from agentos_assets.forgetting import assets_about_clients, wipe_clients
+from agentos_assets.forgetting import wipe_clients
 from agentos_assets.home import make_home
 from agentos_assets.runbook.entries import Entry
 from agentos_assets.runbook.living import living
+from agentos_assets.views.declared import declared
 
 TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
 ABOUT_HER = (b"acme-studio", b"1428.00")
@@ -59,7 +60,7 @@ def advance(instance: dg.DagsterInstance) -> bool:
 
 
 def make_views(instance: dg.DagsterInstance) -> bool:
-    wanted = [*assets_about_clients(), dg.AssetKey("runbook")]
+    wanted = [dg.AssetKey(name) for name in (*[view.name for view in declared()], "runbook")]
     whole = defs().resolve_implicit_global_asset_job_def()
     return whole.execute_in_process(instance=instance, asset_selection=wanted).success
 

@@ -33,11 +33,11 @@ def test_what_does_not_hold_is_said_with_the_rows_and_exit_code_1(agentos: Agent
     wrong = view.with_columns(opened_at=pl.lit(None, view.schema["opened_at"]))
     task = wrong["task"][0]
     wrong.write_parquet(path, metadata=pl.read_parquet_metadata(path))
-    said = agentos("check", "tasks", "--as-published")
+    said = agentos("check", "tasks", "--stale")
     assert said.code == 1
     assert "each task was opened: 1 of 1 rows do not" in said.out
     assert f"agentos why tasks {task}" in said.out
-    (view,) = agentos("check", "tasks", "--as-published", "--json").json["views"]
+    (view,) = agentos("check", "tasks", "--stale", "--json").json["views"]
     (finding,) = view["findings"]
     assert (finding["says"], finding["keys"]) == ("each task was opened", [task])
 

@@ -38,10 +38,14 @@ def instance(store: Store) -> Iterator[dg.DagsterInstance]:
 
 
 def advance(store: Store, instance: dg.DagsterInstance) -> str:
-    result = defs.get_job_def("advance_tasks").execute_in_process(
-        instance=instance,
-        resources={"platform": PlatformResource(workspace=str(store.root))},
-        run_config={"ops": {"advance": {"config": {"linger_seconds": 0.0}}}},
+    result = (
+        defs()
+        .resolve_job_def("advance_tasks")
+        .execute_in_process(
+            instance=instance,
+            resources={"platform": PlatformResource(workspace=str(store.root))},
+            run_config={"ops": {"advance": {"config": {"linger_seconds": 0.0}}}},
+        )
     )
     return result.run_id
 
@@ -86,8 +90,10 @@ def test_the_last_word_on_an_asset_or_its_check_stays(store: Store, instance: dg
 
 
 def test_it_is_a_job_of_its_own_and_says_how_many(store: Store, instance: dg.DagsterInstance) -> None:
-    result = defs.get_job_def("prune_runs").execute_in_process(
-        instance=instance, resources={"platform": PlatformResource(workspace=str(store.root))}
+    result = (
+        defs()
+        .resolve_job_def("prune_runs")
+        .execute_in_process(instance=instance, resources={"platform": PlatformResource(workspace=str(store.root))})
     )
     said = [entry.user_message for entry in instance.all_logs(result.run_id)]
     assert any(text.startswith("0 run(s) that ended before") for text in said)

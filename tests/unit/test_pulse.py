@@ -88,7 +88,7 @@ def test_what_is_no_longer_there_is_no_longer_expected(served: Path) -> None:
 
 
 def test_each_of_ours_is_expected_as_often_as_it_speaks() -> None:
-    expected = limits(defs.get_repository_def())
+    expected = limits(defs().get_repository_def())
     assert {"ready_tasks", "shown_tasks", "failed_runs", "prune_daily"} <= expected.keys()
     assert expected["ready_tasks"] == LEAST
     assert 2 * 86_400 <= expected["prune_daily"] <= 3 * 86_400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -59,6 +59,16 @@ class Reversal(BaseModel):
     date: date
     reverses: str = Field(min_length=1)
     entry: Entry | Payment
+
+
+class Restore(BaseModel):
+    """The payload of `restore`: what was booked or reversed, under which key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str = Field(min_length=1)
+    verb: Literal["book", "receive", "reverse"]
+    payload: dict[str, Any]
 
 
 def parsed(kind: type[E], payload: dict[str, Any]) -> E:

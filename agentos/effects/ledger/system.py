@@ -12,10 +12,12 @@ from typing import Any
 
 from agentos.effects.durable import explained, only_writer, write_file
 from agentos.effects.invoice.document import clean
-from agentos.effects.ledger.entries import Entry, Payment, Reversal, parsed
-from agentos.effects.ledger.text import PAYMENT, Standing, block, entry_in, postings, quoted, transactions
+from agentos.effects.ledger.entries import Entry, Payment, Restore, Reversal, parsed
+from agentos.effects.ledger.text import PAYMENT, Standing, block, entry_in, meaning, postings, quoted, transactions
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -60,6 +62,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             failure_modes=("The invoice is not booked, or reversed already: it fails for good.",),
             act="Compare the entries of the invoice in `books/`; nothing is missing when their sum is zero.",
         ),
+        "restore": Verb(
+            "restore",
+            "final",
+            "Undo the booking itself; what was replaced stays beside it as a comment.",
+            outcome="An entry that was removed or changed stands in the books again as it was booked.",
+            failure_modes=("The invoice was booked anew by hand: it fails for good and names file and line.",),
+            act="Look at the entry in `books/`; what stood there instead is a comment under it.",
+        ),
     }
 )
 _MODEL: Mapping[str, type[Entry | Payment]] = MappingProxyType({"book": Entry, "receive": Payment})
@@ -90,14 +100,19 @@ class LedgerSystem:
             raise Permanent("A key of the ledger is one line of printable text.", code="ledger.key")
         asked = digest(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode(errors="replace"))
         with explained("The ledger"), only_writer(self._folder):
+            if verb == "restore":
+                return self._restore(parsed(Restore, payload))
             earlier = self._with_key(key)
             if earlier is not None:
                 return _repeat(earlier, asked)
-            text, entry, on = self._text(verb, payload, key, asked)
-            self._open(on.year, [account for account, _ in postings(entry)])
-            year = self._folder / f"{on.year}.beancount"
-            before = year.read_text(encoding="utf-8")
-            write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
+            text, entry, on = self._text(verb, payload, key)
+            return self._add(text, entry, on, key)
+
+    def _add(self, text: str, entry: Entry | Payment, on: date, key: str) -> Receipt:
+        self._open(on.year, [account for account, _ in postings(entry)])
+        year = self._folder / f"{on.year}.beancount"
+        before = year.read_text(encoding="utf-8")
+        write_file(year, f"{before.rstrip()}\n\n{text}".lstrip().encode())
         return _receipt({"key": key, "invoice": entry.invoice}, on.isoformat(), year.name)
 
     def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
@@ -106,7 +121,7 @@ class LedgerSystem:
         if not self._folder.is_dir():
             return Absent()
         try:
-            found = self._with_key(key)
+            found = self._restored(parsed(Restore, payload)) if verb == "restore" else self._with_key(key)
         except (OSError, UnicodeDecodeError) as error:
             return Unknown(f"The ledger could not be read: {error}")
         return Found(_receipt(found.meta, found.text[:10], found.file)) if found else Absent()
@@ -147,22 +162,70 @@ class LedgerSystem:
             if key and (payload := entry_in(found)) is not None:
                 data |= {"payload": payload, "client": payload["client"]}
             kind = PAYMENT if found.is_payment else "entry"
-            yield Observed(kind=kind, ref=ref, key=key, digest=digest(found.text.encode()), data=data)
+            yield Observed(kind=kind, ref=ref, key=key, digest=meaning(found.text), data=data)
 
-    def _text(self, verb: str, payload: dict[str, Any], key: str, asked: str) -> tuple[str, Entry | Payment, date]:
+    def expects(self, deed: Deed) -> Expected | None:
+        if deed.verb == "restore":
+            asked = deed.payload
+            inner = Deed(str(asked.get("of")), str(asked.get("verb")), asked.get("payload") or {}, deed.receipt)
+            return self.expects(inner)
+        if deed.receipt.data.get("key") != deed.key:
+            return None
+        what = _WHAT.get(deed.verb, "reversal for")
+        try:
+            text = _as_booked(deed.verb, deed.payload, deed.key)[0]
+        except Permanent:  # adopted, as far as the books keep it
+            text = ""
+        name = f"The {what} invoice {deed.receipt.data.get('invoice')}"
+        kind = PAYMENT if deed.verb == "receive" else "entry"
+        return Expected(deed.key, kind, deed.receipt.ref, name, meaning(text) if text else None, stays=True)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """Booked as it was: added where it is gone, in place where it was changed."""
+        if kind not in ("missing", "changed") or deed is None or deed.verb not in ("book", "receive", "reverse"):
+            return None
+        try:
+            _as_booked(deed.verb, deed.payload, deed.key)
+        except Permanent:  # adopted after a restore, as far as the books keep it
+            return None
+        return Proposal(
+            system=self.name,
+            verb="restore",
+            slot="restore",
+            title="Book it again as it was?",
+            payload={"of": deed.key, "verb": deed.verb, "payload": deed.payload},
+            subject=deed.subject,
+        )
+
+    def _restore(self, asked: Restore) -> Receipt:
+        """What was changed by hand stays under the entry as a comment: AgentOS takes nothing out of the books."""
+        text, entry, on = _as_booked(asked.verb, asked.payload, asked.of)
+        standing = self._with_key(asked.of)
+        if standing is None:
+            if asked.verb == "book":
+                self._refuse_double(entry.invoice)
+            return self._add(text, entry, on, asked.of)
+        if meaning(standing.text) != meaning(text):
+            year = self._folder / standing.file
+            before = year.read_text(encoding="utf-8")
+            aside = "".join(f"; {line}\n" for line in ["Stood here instead:", *standing.text.splitlines()])
+            write_file(year, before.replace(standing.text, f"{text}{aside}".rstrip("\n"), 1).encode())
+        return _receipt({"key": asked.of, "invoice": entry.invoice}, on.isoformat(), standing.file)
+
+    def _restored(self, asked: Restore) -> Standing | None:
+        standing = self._with_key(asked.of)
+        text = _as_booked(asked.verb, asked.payload, asked.of)[0]
+        return standing if standing is not None and meaning(standing.text) == meaning(text) else None
+
+    def _text(self, verb: str, payload: dict[str, Any], key: str) -> tuple[str, Entry | Payment, date]:
         """The block to add, the entry it is about, and its date. Raises Permanent for what must not be booked."""
-        meta = {"key": key, "payload": asked}
         if _known(verb) == "reverse":
-            return self._reversal(payload, meta)
-        entry = parsed(_MODEL[verb], payload)
-        meta["invoice"] = entry.invoice
-        if isinstance(entry, Payment):
-            meta["kind"] = PAYMENT
-        else:
-            self._refuse_double(entry.invoice)
-        return block(entry, entry.date, meta, 1), entry, entry.date
+            self._refuse_unbooked(payload)
+        elif verb == "book":
+            self._refuse_double(parsed(Entry, payload).invoice)
+        return _as_booked(verb, payload, key)
 
-    def _reversal(self, payload: dict[str, Any], meta: dict[str, str]) -> tuple[str, Entry | Payment, date]:
+    def _refuse_unbooked(self, payload: dict[str, Any]) -> None:
         reversal = parsed(Reversal, payload)
         invoice = reversal.entry.invoice
         what = _WHAT["receive" if isinstance(reversal.entry, Payment) else "book"]
@@ -174,8 +237,6 @@ class LedgerSystem:
             )
         if any(found.meta.get("reverses") == reversal.reverses for found in self._transactions()):
             raise Permanent(f"The {what} invoice {invoice} is reversed already.", code="ledger.reversed")
-        meta |= {"invoice": invoice, "reverses": reversal.reverses}
-        return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
 
     def _refuse_double(self, invoice: str) -> None:
         found = list(self._transactions())
@@ -229,6 +290,21 @@ class LedgerSystem:
             yield from transactions(path.read_text(encoding="utf-8"), path.name)
 
 
+def _as_booked(verb: str, payload: dict[str, Any], key: str) -> tuple[str, Entry | Payment, date]:
+    """The block of an entry, from what was asked for. Raises Permanent."""
+    asked = digest(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode(errors="replace"))
+    meta = {"key": key, "payload": asked}
+    if verb == "reverse":
+        reversal = parsed(Reversal, payload)
+        meta |= {"invoice": reversal.entry.invoice, "reverses": reversal.reverses}
+        return block(reversal.entry, reversal.date, meta, -1), reversal.entry, reversal.date
+    entry = parsed(_MODEL[verb], payload)
+    meta["invoice"] = entry.invoice
+    if isinstance(entry, Payment):
+        meta["kind"] = PAYMENT
+    return block(entry, entry.date, meta, 1), entry, entry.date
+
+
 def _repeat(earlier: Standing, asked: str) -> Receipt:
     if earlier.meta.get("payload") != asked:
         raise Permanent(
@@ -250,5 +326,6 @@ def _ref(meta: Mapping[str, str]) -> str:
 
 def _known(verb: str) -> str:
     if verb not in VERBS:
-        raise Permanent(f"The ledger can't {verb}.", hint="It can book, receive and reverse.", code="ledger.verb")
+        hint = "It can book, receive, reverse and restore."
+        raise Permanent(f"The ledger can't {verb}.", hint=hint, code="ledger.verb")
     return verb

@@ -24,6 +24,7 @@ _HEAD = re.compile(r"^\d{4}-\d\d-\d\d\s+[*!]", re.MULTILINE)
 _BODY = re.compile(r"[^\n]*(?:\n[ \t]+\S[^\n]*)*")
 _OURS = re.compile(r'(\S+) \* "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 _POSTING = re.compile(r"^\s+([A-Z][\w:-]*)\s+(-?[\d.]+) ([A-Z]{3})$", re.MULTILINE)
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _META = re.compile(r'^\s+([a-z][\w-]*):\s+"((?:[^"\\]|\\.)*)"\s*$', re.MULTILINE)
 
 
@@ -88,6 +89,24 @@ def block(entry: Entry | Payment, on: date, meta: dict[str, str], sign: int) -> 
     lines += [f"  {name}: {quoted(value)}" for name, value in meta.items()]
     lines += [f"  {account:<48} {sign * amount:>14f} {entry.currency}" for account, amount in postings(entry)]
     return "\n".join(lines) + "\n"
+
+
+def meaning(text: str) -> str:
+    """A digest of what a transaction says: date, payee, narration, postings and our own marks. Space, comments, tags
+    and further metadata are the operator's to change."""
+    head, *rest = text.splitlines()
+    said: list[object] = [head[:10], [unquoted(one) for one in _STRING.findall(head)]]
+    meta = {name: unquoted(value) for name, value in _META.findall(text)}
+    said.append([meta.get(name, "") for name in ("key", "invoice", "reverses")])
+    said.append(sorted(_posted(one) for one in rest if re.match(r"\s+[A-Z!*]", one)))
+    return digest(repr(said).encode())
+
+
+def _posted(line: str) -> str:
+    found = _POSTING.match(line.partition(";")[0].rstrip())
+    if found is None:
+        return " ".join(line.partition(";")[0].split())
+    return f"{found[1]} {Decimal(found[2]).normalize():f} {found[3]}"
 
 
 def entry_in(standing: Standing) -> dict[str, str] | None:

@@ -17,6 +17,8 @@ from agentos.effects.mail.outbox import Entry, Outbox, is_name
 from agentos.effects.mail.verbs import BY_SMTP, TO_OUTBOX
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -116,6 +118,31 @@ class MailSystem:
             }
             yield Observed("mail", entry.header("Message-ID") or entry.name, entry.key, digest(entry.data), shown)
 
+    def expects(self, deed: Deed) -> Expected | None:
+        """What a server took stays in outbox/sent. A mail that was left for the operator she may change, send or
+        delete."""
+        if deed.verb != "send" or deed.receipt.data.get("via") != "smtp":
+            return None
+        content = deed.receipt.data.get("digest")
+        name = f"The mail “{deed.payload.get('subject', '')}”"
+        return Expected(deed.key, "mail", deed.receipt.ref, name, content if isinstance(content, str) else None)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """A mail that is not ours is taken out of the outbox; nothing is ever sent again."""
+        if kind != "unknown":
+            return None
+        found = next((one for one in self._outbox.entries() if ref in (one.name, one.header("Message-ID"))), None)
+        if found is None or found.state != "outbox" or not is_name(found.name):
+            return None
+        payload = {"file": found.name, "subject": found.header("Subject") or ""}
+        return Proposal(
+            system=self.name,
+            verb="recall",
+            slot="recall",
+            title="Take it out of the outbox?",
+            payload=payload,
+        )
+
     def _send(self, payload: dict[str, Any], key: str) -> Receipt:
         server, entry = self._settings.smtp, self._outbox.entry(key)
         if entry and entry.state == "attempted":
@@ -194,8 +221,13 @@ class MailSystem:
 
 def _receipt(entry: Entry) -> Receipt:
     """Says the same wherever the file has been moved since, so that doing and finding agree."""
-    via = "outbox" if entry.unsent else "smtp"
-    return Receipt(ref=entry.header("Message-ID") or entry.name, data={"file": entry.name, "via": via})
+    said = {"file": entry.name, "via": "outbox"} if entry.unsent else _sent(entry)
+    return Receipt(ref=entry.header("Message-ID") or entry.name, data=said)
+
+
+def _sent(entry: Entry) -> dict[str, str]:
+    """A mail that has left is not touched any more, so its digest stays the same."""
+    return {"file": entry.name, "via": "smtp", "digest": digest(entry.data)}
 
 
 def _recall_receipt(entry: Entry) -> Receipt:

@@ -34,5 +34,14 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
             ),
             act="Look into the site's `git log`: both commits are there. To have it back, ask for the post again.",
         ),
+        "restore": Verb(
+            name="restore",
+            reversible="final",
+            undo="What stood there instead is in git's history; undo the post itself to take it down.",
+            outgoing=True,
+            outcome="A post that was deleted or changed stands there again as it was published.",
+            failure_modes=("The branch of the settings is missing: it fails for good and names the setting.",),
+            act="Your own text is in the site's `git log`; what was not committed is under `refs/agentos/replaced`.",
+        ),
     }
 )
