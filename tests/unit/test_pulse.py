@@ -18,8 +18,8 @@ from agentos.workspace.doctor import examine
 from agentos.workspace.init import init_workspace
 from agentos.workspace.pulse import FailedRun, beat, expect, failures, note_failure, silent
 from agentos_assets.alarm import Alarm
-from agentos_assets.code_server.heard import LEAST, limits
-from agentos_assets.definitions import defs
+from agentos_assets.code_server.heard import LEAST, limits_of
+from agentos_assets.home import MODULE
 from agentos_assets.resources import PlatformResource
 from agentos_assets.sensors import failed_runs
 from desk.main import cli
@@ -88,7 +88,7 @@ def test_what_is_no_longer_there_is_no_longer_expected(served: Path) -> None:
 
 
 def test_each_of_ours_is_expected_as_often_as_it_speaks() -> None:
-    expected = limits(defs().get_repository_def())
+    expected = limits_of(MODULE)
     assert {"ready_tasks", "shown_tasks", "failed_runs", "prune_daily"} <= expected.keys()
     assert expected["ready_tasks"] == LEAST
     assert 2 * 86_400 <= expected["prune_daily"] <= 3 * 86_400
