@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-LEAST = 60.0
+LEAST = 180.0
 """Seconds of silence that are right for the most eager sensor: ticks wait for one another."""
 TIMES = 6
 
