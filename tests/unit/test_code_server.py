@@ -16,6 +16,7 @@ from dagster._grpc.server import DagsterApiServer
 
 from agentos_assets.code_server import __main__ as entry
 from agentos_assets.code_server.lost import close_lost_runs
+from agentos_assets.code_server.preload import SETTINGS
 from agentos_assets.code_server.processes import ForkedRuns
 from agentos_assets.code_server.server import unsupported
 
@@ -109,7 +110,8 @@ def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: 
 
 
 def test_what_is_imported_before_the_fork_starts_nothing_and_opens_nothing() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PRELOADED], capture_output=True, text=True, cwd=ROOT)
+    command, environ = [sys.executable, "-W", "ignore", "-c", PRELOADED], {**os.environ, **SETTINGS}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT)
     assert json.loads(done.stdout) == [1, 1, 0, [], []], done.stderr
 
 
