@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.crash.anyorder import RECIPES, Business, card_task
+from tests.crash.anyorder import RECIPES, Business, Whim, card_task
 
-WHIMS = (
+WHIMS: tuple[Whim, ...] = (
     *("well",) * 10, "model", "model", "model_lost", "transient", "permanent", "semantic", "asks", "killed", "bug",
     "cancels", "stops",
 )  # fmt: skip
