@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +24,7 @@ from dagster._utils.log import configure_loggers
 
 from agentos.workspace.pulse import beat, expect
 from agentos_assets.children import MADE_WAY
-from agentos_assets.code_server.heard import limits
+from agentos_assets.code_server.heard import limits_of
 from agentos_assets.code_server.lost import close_lost_runs, end_runs
 from agentos_assets.code_server.processes import ForkedRuns
 from agentos_assets.home import LOCATION
@@ -105,7 +104,7 @@ def serve(socket: str, module: str, runs: ForkedRuns) -> None:
         server_threadpool_executor=workers,
     )
     server = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket)
-    expect(root, limits(import_module(module).defs.get_repository_def()))
+    expect(root, limits_of(module))
     threading.Thread(target=runs.keep_warm, args=(ending,), daemon=True).start()
     threading.Thread(target=start_runs, args=(socket, logger, ending), daemon=True).start()
     try:

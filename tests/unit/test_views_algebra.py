@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -124,3 +125,21 @@ def seal_all(store: Store, now: datetime) -> None:
 
 def everything(store: Store) -> dict[str, pl.DataFrame]:
     return {name: read_view(store.root, name) for name in VIEWS}
+
+
+@pytest.mark.slow
+def test_a_history_says_the_same_however_it_is_read(history: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(history, tmp_path / "week")
+    store = open_store(root)
+    rows = rows_of(store)
+    whole_is_the_sum(rows, [rows.height // 7 * n for n in range(1, 7)])
+    refresh(store, rebuild=True, now=AFTER, sealed=False)
+    from_log = everything(store)
+    seal_all(store, now=AFTER)
+    refresh(store, rebuild=True, now=AFTER)
+    for name, frame in everything(store).items():
+        assert_frame_equal(frame, from_log[name])
+    assert {"paid", "open"} & set(from_log["invoices"]["status"])
+    balance = from_log["postings"].group_by("currency").agg(pl.col("amount").sum())
+    assert balance["amount"].to_list() == [0] * balance.height
+    store.close()

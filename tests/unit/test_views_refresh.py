@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from agentos.errors import AgentOSError
+from agentos.events.record import NewEvent
 from agentos.platform import Store, open_store
 from agentos.views.catalogue import VIEWS
 from agentos.views.history import check, seal, sealable, sealed_days
@@ -127,3 +130,58 @@ def test_published_files_are_the_owners_alone(store: Store) -> None:
     at = view_at(store.root / "state" / "views" / "tasks.parquet")
     assert at is not None
     assert at.seq == 47
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_client_whose_key_is_gone_is_in_no_view_but_as_an_envelope(store: Store, sealed: bool) -> None:
+    if sealed:
+        seal(store, date(2026, 11, 23), now=LATER)
+    refresh(store, now=LATER)
+    store.sealer.keys.destroy("acme-studio")
+    refresh(store, now=LATER)
+    for name in ("invoices", "receivables", "effects", "approvals", "postings"):
+        assert read_view(store.root, name).height == 0, name
+    task = read_view(store.root, "tasks").row(0, named=True)
+    assert (task["status"], task["workflow"]) == ("completed", None)
+    assert read_view(store.root, "numbers")["number"].to_list() == ["2026-0001"]
+
+
+def test_a_key_that_comes_back_brings_its_client_back(store: Store) -> None:
+    """A restore of the keys' folder, after days were sealed without it."""
+    folder = store.root / "state" / "keys"
+    away = folder.rename(folder.with_name("away"))
+    without = open_store(store.root)
+    sealed = seal(without, date(2026, 11, 23), now=LATER)
+    assert sealed.without == ("acme-studio", "beta-ltd")
+    refresh(without, now=LATER)
+    assert read_view(store.root, "invoices").height == 0
+    shutil.rmtree(folder, ignore_errors=True)
+    away.rename(folder)
+    again = open_store(store.root)
+    assert sealable(again, now=LATER) == [sealed.day]
+    refresh(again, now=LATER)
+    assert read_view(store.root, "invoices")["number"].to_list() == ["2026-0001"]
+
+
+def test_a_view_of_another_history_is_made_again(store: Store, tmp_path: Path) -> None:
+    other = open_store(tmp_path / "other")
+    other.log.append([NewEvent("task.opened", f"task/{n}", {"trigger": "x", "rehearsal": False}) for n in range(60)])
+    refresh(other, now=LATER)
+    shutil.copytree(tmp_path / "other" / "state" / "views", store.root / "state" / "views")
+    refresh(store, now=LATER)
+    assert read_view(store.root, "tasks").height == 1
+
+
+def test_two_that_refresh_at_once_publish_the_same(store: Store) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(refresh, open_store(store.root), rebuild=True, now=LATER) for _ in range(3)]
+        said = [{name: one.digest for name, one in run.result().items()} for run in runs]
+    assert said[0] == said[1] == said[2]
+
+
+def test_an_event_of_an_unknown_shape_is_read_as_its_envelope(store: Store) -> None:
+    store.log.append(NewEvent("step.started", "task/new", {"step": "draft"}, correlation="new"))
+    store.log.append(NewEvent("comet.seen", "sky", {"tail": 3}))
+    refresh(store, now=LATER)
+    assert read_view(store.root, "tasks")["task"].to_list()[-1] == "new"
+    assert read_view(store.root, "steps").height == 7
