@@ -101,6 +101,18 @@ def test_another_dagster_gets_its_own_code_server_and_the_operator_is_told(
     assert os.environ["A_KEY"] == "sk-secret", "the stock server's runs need it"
 
 
+def test_the_code_server_keeps_what_up_tells_it_and_nothing_that_could_be_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin", "A_KEY": "x", "DAGSTER_HOME": "/d", "AGENTOS_WORKSPACE": "/w",
+                                        "AGENTOS_FIRST_DAY": "2026-08-31"})  # fmt: skip
+    monkeypatch.setattr(ForkedRuns, "warm_up", lambda self: left.update(os.environ))
+    monkeypatch.setattr("agentos_assets.code_server.server.serve", lambda *_: None)
+    entry.main(SOCKET)
+    assert left.keys() == {"PATH", "DAGSTER_HOME", "AGENTOS_WORKSPACE", "AGENTOS_FIRST_DAY"}
+
+
 def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: Path) -> None:
     script = tmp_path / "forked.py"
     script.write_text(FORKED)
