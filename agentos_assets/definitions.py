@@ -4,6 +4,7 @@ import dagster as dg
 
 from agentos_assets.backfills.replayed import replayed_days
 from agentos_assets.backfills.what_if import what_if
+from agentos_assets.checks.outside import look_outside
 from agentos_assets.checks.views import view_checks
 from agentos_assets.event_log import EVENT_LOG, log_growth
 from agentos_assets.history import history_asset, unsealed_days
@@ -27,7 +28,7 @@ def defs() -> dg.Definitions:
     backfilled = [history_asset(by_day), replayed_days(by_day), what_if(by_day)]
     return dg.Definitions(
         assets=[EVENT_LOG, TASK, *backfilled, view_assets(), sql_views(), runbook],
-        asset_checks=view_checks(),
+        asset_checks=[*view_checks(), look_outside],
         jobs=[advance_tasks, reconcile_outside, watch_business, prune_runs],
         schedules=[reconciliation, watch_hourly, prune_daily],
         sensors=[ready_tasks, shown_tasks, failed_runs, log_growth, unsealed_days, freshness_sensor()],

@@ -1,34 +1,13 @@
-"""The schedule `reconciliation`: every outside system is held against the log, and what differs becomes a repair task.
-
-Dagster is told ids, counts and states; what differs, and whose it is, stands in the log.
-"""
+"""The job and the schedule that hold every outside system against the log: see `agentos_assets.checks.outside`."""
 
 import dagster as dg
 
+from agentos_assets.checks.outside import look_outside
 from agentos_assets.operating import operating
-from agentos_assets.resources import PlatformResource
 
-
-@dg.op(name="reconcile", description="Holds every outside system against the log; what differs becomes a repair task.")
-def reconcile_op(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
-    from agentos.errors import Refused
-    from agentos.reconcile.observing import reconcile
-
-    with platform.opened() as opened:
-        try:
-            reports = reconcile(opened)
-        except Refused as refused:
-            context.log.warning(f"{refused} Nothing was compared.")
-            return
-    for report in reports:
-        counts = report.counts()
-        context.log.info(f"{report.system}: {counts['differences']} of {counts['compared']} differ.")
-        if not report.looked:
-            context.log.warning(f"{report.system} could not be looked at; `agentos reconcile` says why.")
-    context.add_output_metadata({report.system: report.counts() for report in reports})
-
-
-@dg.job(
+reconcile_outside = dg.define_asset_job(
+    "reconcile_outside",
+    selection=dg.AssetSelection.checks(look_outside),
     executor_def=dg.in_process_executor,
     description="Holds every outside system against the log.",
     metadata=operating(
@@ -41,9 +20,6 @@ def reconcile_op(context: dg.OpExecutionContext, platform: PlatformResource) -> 
         act="`agentos reconcile` looks now and says what differs; answer the cards of `agentos desk`.",
     ),
 )
-def reconcile_outside() -> None:
-    reconcile_op()
-
 
 reconciliation = dg.ScheduleDefinition(
     name="reconciliation",

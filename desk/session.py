@@ -93,6 +93,7 @@ class Session:
         return zone_of(self.root)
 
     def close(self) -> None:
+        self.let_go()
         if self._store is not None:
             self._store.close()
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from itertools import islice, pairwise
 
 import dagster as dg
+from dagster._core.definitions.reconstruct import repository_def_from_target_def
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-LEAST = 60.0
+LEAST = 180.0
 """Seconds of silence that are right for the most eager sensor: ticks wait for one another."""
 TIMES = 6
+
+
+def limits_of(module: str) -> dict[str, float]:
+    """The same for what stands in a module as `defs`, in whichever form Dagster takes."""
+    repository = repository_def_from_target_def(import_module(module).defs)
+    return limits(repository) if repository is not None else {}
 
 
 def limits(repository: dg.RepositoryDefinition) -> dict[str, float]:

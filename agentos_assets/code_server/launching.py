@@ -32,12 +32,15 @@ class Launcher:
             container_context={},
         )
         self._job = repository.get_reconstructable_job(JOB)
+        self._definition: dg.JobDefinition | None = None
 
     def __call__(self, ready: list[Ready]) -> None:
         """Returns once the run's process has begun."""
+        if self._definition is None:
+            self._definition = self._job.get_definition()
         repository = RemoteRepositoryOrigin(self._origin, "__repository__")
         run = self._instance.create_run_for_job(
-            self._job.get_definition(),
+            self._definition,
             run_config=run_config(ready),
             tags=run_tags(ready),
             remote_job_origin=repository.get_job_origin(JOB),

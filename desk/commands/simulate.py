@@ -44,7 +44,7 @@ def command(session: Session, dir: Path, days: int, seed: int, until: str | None
 
 
 def _day(until: str | None, now: datetime) -> date:
-    from desk.simulation.quarter import ZONE
+    from desk.simulation.agenda import ZONE
 
     today = now.astimezone(ZONE).date()
     if until is None:

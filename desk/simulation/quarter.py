@@ -6,19 +6,15 @@ Cards' and events' ids and the clients' keys are fresh, so the log's hash is ano
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from agentos.clock import FixedClock
 from agentos.effects.port import System
 from agentos.ids import digest, uuid7
 from agentos.platform import Platform
@@ -26,6 +22,7 @@ from agentos.tasks.answers import Desk, NotFound
 from agentos.tasks.invoices import invoices
 from agentos.tasks.readiness import due_at
 from agentos.tasks.state import CardState, TaskState
+from desk.simulation.agenda import ZONE, Act, Agenda
 from desk.simulation.business import BY_ID, CANCELLED, CUSTOMERS
 from desk.simulation.incidents import Incident, incidents_of
 from desk.simulation.models import ScriptedModels
@@ -33,10 +30,6 @@ from desk.simulation.operator import Operator
 from desk.simulation.outside import Mishap, Unreliable
 from desk.simulation.wishes import Wish, wishes_of
 from desk.submitting import budget_of, understood_client
-
-ZONE = ZoneInfo("Europe/Berlin")
-MORNING, EVENING = time(8, 0), time(18, 30)
-Act = Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -50,7 +43,6 @@ class Quarter:
     tell: Callable[[int, int], None] = lambda day, days: None
     story: list[str] = field(default_factory=list)
     """What was asked, answered, issued and paid, a line each: the same for the same seed."""
-    _agenda: list[tuple[datetime, int, Act]] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict)
     """task -> its name in the story"""
     _cards: set[str] = field(default_factory=set)
@@ -59,8 +51,8 @@ class Quarter:
     _mishaps: dict[str, deque[Mishap]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.clock = FixedClock(self._local(0, timedelta(hours=7)))
-        self._nth = count()
+        self.agenda = Agenda(self.first, self.days)
+        self.clock = self.agenda.clock
         ids = self._rng("ids")
         self._make_id = lambda ms: uuid7(ms, ids.randbytes(10))
         self.models = ScriptedModels(self.clock, self._rng("models"))
@@ -76,10 +68,7 @@ class Quarter:
         self._open()
         try:
             self._plan()
-            end = self._local(self.days, timedelta())
-            while self._agenda and self._agenda[0][0] < end:
-                at, _, act = heapq.heappop(self._agenda)
-                self.clock.at = max(self.clock.at, at)
+            for act in self.agenda.acts():
                 await act()
         finally:
             self.platform.store.close()
@@ -87,19 +76,17 @@ class Quarter:
     # -- the agenda
 
     def _plan(self) -> None:
-        working = 0
         for day in range(self.days):
-            self._at(self._local(day, timedelta(hours=7)), self._begin(day))
-            if self._date(day).weekday() < 5:
-                working += 1
+            self.agenda.at(self.agenda.local(day, timedelta(hours=7)), self._begin(day))
+            if self.agenda.date(day).weekday() < 5:
                 for nth, wish in enumerate(wishes_of(self._rng("day", day), day)):
-                    self._at(self._local(day, wish.at), self._ask(wish, f"{day}.{nth}"))
+                    self.agenda.at(self.agenda.local(day, wish.at), self._ask(wish, f"{day}.{nth}"))
         for incident in incidents_of(self._rng("incidents"), self.days):
-            self._at(self._local(incident.day, timedelta(hours=8)), self._arm(incident))
-        stop = self._local(self.days * 3 // 5, timedelta(hours=12))
-        self._at(stop, self._switch(on=False))
-        self._at(stop + timedelta(minutes=90), self._switch(on=True))
-        self._at(self._local(self.days * 2 // 5, timedelta(hours=7, minutes=30)), self._loosen)
+            self.agenda.at(self.agenda.local(incident.day, timedelta(hours=8)), self._arm(incident))
+        stop = self.agenda.local(self.days * 3 // 5, timedelta(hours=12))
+        self.agenda.at(stop, self._switch(on=False))
+        self.agenda.at(stop + timedelta(minutes=90), self._switch(on=True))
+        self.agenda.at(self.agenda.local(self.days * 2 // 5, timedelta(hours=7, minutes=30)), self._loosen)
 
     def _begin(self, day: int) -> Act:
         async def act() -> None:
@@ -107,7 +94,7 @@ class Quarter:
             new = [one for one in CUSTOMERS if one.file and one.from_day == day]
             for one in new:
                 (self.root / "clients" / f"{one.id}.toml").write_text(one.file, encoding="utf-8")
-            if new or (self._date(day).weekday() == 0 and day > 0):
+            if new or (self.agenda.date(day).weekday() == 0 and day > 0):
                 self._open()
 
         return act
@@ -168,7 +155,7 @@ class Quarter:
         done = await advance(self.platform, task, by="simulation")
         state = done.state
         if done.stopped:
-            self._at(self.clock.at + timedelta(hours=2), self._go_on(task))
+            self.agenda.at(self.clock.at + timedelta(hours=2), self._go_on(task))
             return
         self._watch_cards(state)
         self._watch_invoices(state)
@@ -177,7 +164,7 @@ class Quarter:
             self._note(f"{self._names[task]} {state.status}")
             self._afterwards(state)
         elif not state.closed and (due := due_at(state)) is not None:
-            self._at(max(due, self.clock.at + timedelta(seconds=1)), self._go_on(task))
+            self.agenda.at(max(due, self.clock.at + timedelta(seconds=1)), self._go_on(task))
 
     def _watch_cards(self, state: TaskState) -> None:
         for card in state.open_cards():
@@ -185,7 +172,7 @@ class Quarter:
                 self._cards.add(card.id)
                 rng = self._rng("card", self._names[state.id], len(state.cards))
                 minutes = min(240.0, 4 + rng.expovariate(1 / 40))
-                self._at(self._when_she_works(minutes, rng), self._answer(state.id, card, rng))
+                self.agenda.at(self.agenda.when_she_works(minutes, rng), self._answer(state.id, card, rng))
 
     def _answer(self, task: str, card: CardState, rng: Random) -> Act:
         async def act() -> None:
@@ -207,12 +194,12 @@ class Quarter:
         name, rng = self._names[state.id], self._rng("afterwards", self._names[state.id])
         if state.trigger == "undo" or state.rehearsal:
             return
-        later = self._when_she_works(rng.uniform(200, 1500), rng)
+        later = self.agenda.when_she_works(rng.uniform(200, 1500), rng)
         drawn = rng.random()
         if state.status == "completed" and drawn < 0.05 and "payment" not in name:
-            self._at(later, self._undo(state.id, f"{name}u"))
+            self.agenda.at(later, self._undo(state.id, f"{name}u"))
         elif state.status == "failed" and drawn < 0.4 and name.count("r") < 2:
-            self._at(later, self._again(state.id, f"{name}r"))
+            self.agenda.at(later, self._again(state.id, f"{name}r"))
 
     def _undo(self, task: str, name: str) -> Act:
         async def act() -> None:
@@ -261,8 +248,8 @@ class Quarter:
             if last and short and parts > 1:
                 return
             share = None if last else (gross / parts).quantize(Decimal("0.01"))
-            at = self._when_she_works((day + 12 * (nth - 1)) * 24 * 60.0, rng)
-            self._at(at, self._paid(number, client, share, f"payment {number}/{nth}", rng))
+            at = self.agenda.when_she_works((day + 12 * (nth - 1)) * 24 * 60.0, rng)
+            self.agenda.at(at, self._paid(number, client, share, f"payment {number}/{nth}", rng))
 
     def _paid(self, number: str, client: str, share: Decimal | None, name: str, rng: Random) -> Act:
         async def act() -> None:
@@ -296,27 +283,8 @@ class Quarter:
         self.platform = open_platform(self.root, clock=self.clock, environ={}, models=self.models, systems=systems)
         self.desk = Desk(self.platform.store, clock=self.clock, make_id=self._make_id)
 
-    def _at(self, at: datetime, act: Act) -> None:
-        heapq.heappush(self._agenda, (at, next(self._nth), act))
-
-    def _when_she_works(self, minutes: float, rng: Random) -> datetime:
-        """That many minutes from now, or the next working morning after it."""
-        at = (self.clock.at + timedelta(minutes=minutes)).astimezone(ZONE)
-        if MORNING <= at.time() < EVENING and at.weekday() < 5:
-            return at
-        day = at.date() + timedelta(days=at.time() >= EVENING)
-        while day.weekday() >= 5:
-            day += timedelta(days=1)
-        return datetime.combine(day, MORNING, ZONE) + timedelta(minutes=rng.uniform(0, 90))
-
     def _rng(self, *what: object) -> Random:
         return Random("/".join(map(str, (self.seed, *what))))  # noqa: S311
-
-    def _date(self, day: int) -> date:
-        return self.first + timedelta(days=day)
-
-    def _local(self, day: int, after: timedelta) -> datetime:
-        return datetime.combine(self._date(day), time(), ZONE) + after
 
     def _note(self, what: str) -> None:
         self.story.append(f"{self.clock.at.astimezone(ZONE):%Y-%m-%d %H:%M} {what}")

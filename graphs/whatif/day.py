@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from agentos.clock import FixedClock
@@ -94,12 +95,14 @@ async def what_if_day(platform: Platform, day: date, change: Change, folder: Pat
     """
     tapes = {task: Tape(platform.log, platform.blobs, task) for task in tasks_opened_on(platform, day)}
     report = DayComparison(day, forgotten=sum(tape.forgotten for tape in tapes.values()))
-    play = _Play(platform, {task: tape for task, tape in tapes.items() if not tape.forgotten}, change, folder)
-    try:
-        await play.run()
-        play.compare(report)
-    finally:
-        play.log.close()
+    known = {task: tape for task, tape in tapes.items() if not tape.forgotten}
+    with TemporaryDirectory(prefix="agentos-what-if-") as files:  # clients' files stand in the open there
+        play = _Play(platform, known, change, folder, Path(files))
+        try:
+            await play.run()
+            play.compare(report)
+        finally:
+            play.log.close()
     return report
 
 
@@ -114,8 +117,12 @@ class _Uncached(Spending):
 
 
 class _Play:
-    def __init__(self, platform: Platform, tapes: Mapping[str, Tape], change: Change, folder: Path) -> None:
-        self.platform, self.tapes, self.change, self.folder = platform, tapes, change, folder
+    """`files` is an empty folder for the operator's files as they stood."""
+
+    def __init__(
+        self, platform: Platform, tapes: Mapping[str, Tape], change: Change, folder: Path, files: Path
+    ) -> None:
+        self.platform, self.tapes, self.change, self.files = platform, tapes, change, files
         self.clock = FixedClock(min((tape.opened.at for tape in tapes.values()), default=platform.clock.now()))
         last = platform.log.last()
         self.horizon = last.at if last is not None else self.clock.at
@@ -194,7 +201,7 @@ class _Play:
         files = in_force(self.log, self.store.blobs)
         if "agentos.toml" not in files:
             return self.platform.workspace, self.platform.policy
-        root = written(files, self.folder / "files")
+        root = written(files, self.files)
         if root not in self._read:
             self._read[root] = load_workspace(root), read_policy(root)
         return self._read[root]

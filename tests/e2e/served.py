@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -95,6 +96,13 @@ class Served:
         return [one for one in self.family if "multiprocessing.forkserver" in " ".join(one.cmdline())]
 
 
+def any_port() -> int:
+    """One that nobody else on this machine is about to take."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> Served:
     """Copies the program, makes a workspace and serves it; returns once the page answers."""
     program, home, workspace, printed = (folder / name for name in ("program", "home", "ws", "printed"))
@@ -112,7 +120,7 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
     environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}
     with printed.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", "4310"],
+            [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", str(any_port())],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
     until = time.monotonic() + 300

@@ -16,7 +16,7 @@ from agentos.events.verify import verify
 from agentos.invariants.check import check
 from agentos.platform import open_store
 from agentos.tasks.invoices import invoices
-from desk.simulation.quarter import ZONE
+from desk.simulation.agenda import ZONE
 from graphs.opening import open_platform
 from graphs.replay import replay
 from tests.fakes.simulated import DAYS, FIRST, simulated

@@ -18,7 +18,7 @@ from agentos_assets.views.declared import FILE, declared
 from tools import asset_graph, declared_views
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_LINES = {"asset": 12, "multi_asset": 12, "asset_check": 12, "multi_asset_check": 12, "op": 25, "sensor": 30}
+MOST_LINES = {"asset": 12, "multi_asset": 12, "asset_check": 15, "multi_asset_check": 15, "op": 25, "sensor": 30}
 
 
 def test_the_graph_and_the_schemas_are_as_they_were() -> None:

@@ -167,8 +167,8 @@ async def test_an_answer_over_clients_stands_in_the_log_sealed_row_by_row_and_re
     for type in ("tool.called", "step.completed"):
         record = of(shop, state.id, type)
         assert record.subject is None
-        assert b"357" not in record.stored
-        assert b"700" not in record.stored
+        assert b'"357"' not in record.stored
+        assert b'"700"' not in record.stored
     assert state.step("answer").labels["holds"] == ["acme-studio", "beta-ltd"]
     said = told(output_of(shop.platform.store, state, "answer") or {})
     assert said.sentence == "You are owed 1,057.00 EUR, by 2 clients."

@@ -18,8 +18,8 @@ from agentos.workspace.doctor import examine
 from agentos.workspace.init import init_workspace
 from agentos.workspace.pulse import FailedRun, beat, expect, failures, note_failure, silent
 from agentos_assets.alarm import Alarm
-from agentos_assets.code_server.heard import LEAST, limits
-from agentos_assets.definitions import defs
+from agentos_assets.code_server.heard import LEAST, limits_of
+from agentos_assets.home import MODULE
 from agentos_assets.resources import PlatformResource
 from agentos_assets.sensors import failed_runs
 from desk.main import cli
@@ -88,7 +88,7 @@ def test_what_is_no_longer_there_is_no_longer_expected(served: Path) -> None:
 
 
 def test_each_of_ours_is_expected_as_often_as_it_speaks() -> None:
-    expected = limits(defs().get_repository_def())
+    expected = limits_of(MODULE)
     assert {"ready_tasks", "shown_tasks", "failed_runs", "prune_daily"} <= expected.keys()
     assert expected["ready_tasks"] == LEAST
     assert 2 * 86_400 <= expected["prune_daily"] <= 3 * 86_400
@@ -117,7 +117,7 @@ def test_a_run_that_failed_is_noted_without_a_word_of_what_it_did_and_said_once(
         alarm._next = 0.0
         alarm.look()
     name = result.dagster_run.run_id[:8]
-    assert said == [f"A run failed: broken {name}. Its tasks are taken up again."]
+    assert said == [f"A run failed: broken {name}."]
     assert "1 run(s) failed today" in status(root)
     assert b"Acme" not in (root / "state" / "pulse" / "failed-runs.jsonl").read_bytes()
 
