@@ -265,7 +265,10 @@ class Business:
     def _stopped(self) -> None:
         if self.while_stopped is None:
             begun = {r.data["effect"] for r in self.bench.platform.log.read(types=("effect.started",))}
-            self.while_stopped = self.done() | {key for key in begun if self._is_open(key)}
+            open_still = {
+                key for key in begun if self._is_open(key)
+            }  # looked at first: another thread may just end one
+            self.while_stopped = open_still | self.done()
 
     def _is_open(self, key: str) -> bool:
         effects = (self.state(task).effects.get(key) for task in self.tasks)
@@ -390,7 +393,7 @@ class Business:
         return [card for task in self.tasks for card in self.state(task).open_cards()]
 
     def done(self) -> set[str]:
-        return {key for system in self.systems.values() for key in system.done}
+        return set().union(*(set(system.done) for system in self.systems.values()))
 
     def done_by(self, task: str) -> list[str]:
         return sorted(key for key in self.done() if f"/{task}/" in key and not key.endswith("/undo"))
