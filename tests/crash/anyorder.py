@@ -67,9 +67,11 @@ RECIPES = {
     "later": HEAD + MAKE + DELIVER + LATER,
 }
 Whim = Literal[
-    "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug", "cancels", "stops"
-]
-"""What an agent does at its next turn; with the last two it is the operator who does something meanwhile."""
+    "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "model_dies", "model_known", "killed",
+    "bug", "cancels", "stops",
+]  # fmt: skip
+"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the operator
+who does something meanwhile."""
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
@@ -236,15 +238,20 @@ class Business:
     async def _ask_model(self, whim: Whim, kit: Kit) -> None:
         """An agent that has asked in a round asks the same whenever the round is run again, as a program does."""
         turn = kit.new_id()
-        if kit.tier == "small" and (whim in ("model", "model_lost") or turn in self._asking):
+        if kit.tier == "small" and (whim.startswith("model") or turn in self._asking):
             self._asking.add(turn)
-            self._lost = whim == "model_lost"
+            self._call = whim
             await kit.write("Say something.", f"{kit.step}, please: {turn}")
+            if whim == "model_known":
+                raise Killed
 
     def _answers(self, request: ModelRequest) -> Any:
         if any(r.data["request"] == request.digest() for r in self.bench.platform.log.read(types=("model.called",))):
             self.wrong.append("a model was asked for what it had answered")
-        return FakeModels().lost() if self._lost else "An answer."
+        if self._call == "model_dies":  # and nothing more is written by this process
+            self.doom(1, False)
+            raise Killed
+        return FakeModels().lost() if self._call == "model_lost" else "An answer."
 
     # -- what the operator does while something is being done
 
