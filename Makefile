@@ -6,7 +6,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-all check crash gates gate-format gate-lint gate-types gate-imports gate-dagster format lock clean
+.PHONY: help demo up notebook test test-all check bench crash gates gate-format gate-lint gate-types gate-imports gate-dagster format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## (.*)/  make \1	\2/' | expand -t 18
@@ -23,6 +23,9 @@ test: .venv/.dev  ## the tests
 
 test-all: .venv/.dev  ## the tests, the slow ones too
 	@$(PYTEST)
+
+notebook: .venv/.notebook  ## history, costs and quality in JupyterLab on loopback, for AGENTOS_WORKSPACE or .demo
+	@exec $(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 notebooks
 
 bench: .venv/.bench  ## ours beside its peers in one run, as ratios (ONLY="steps appends status growth", ROUNDS=9)
 	@PYTHONPATH=.venv/bench $(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
@@ -61,6 +64,7 @@ lock: .venv/.dev  ## resolves the lock files again (UPGRADE=--upgrade takes newe
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group build -c requirements-dev.lock -o requirements-build.lock
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group uv -o requirements-uv.lock
 	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group bench -c requirements-dev.lock -o requirements-bench.lock
+	$(BIN)/uv pip compile --quiet $(UPGRADE) $(LOCKED) --group notebook -c requirements-dev.lock -o requirements-notebook.lock
 
 clean:  ## removes .venv, the demo workspace and caches
 	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -81,6 +85,11 @@ LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --no-e
 .venv/.dev: .venv/.runtime requirements-dev.lock requirements-weights.lock
 	@echo "Adding what the tests need ..."
 	@$(PYTHON) tools/venv.py dev
+	@touch $@
+
+.venv/.notebook: .venv/.dev requirements-notebook.lock
+	@echo "Adding JupyterLab ..."
+	@$(PYTHON) tools/venv.py notebook
 	@touch $@
 
 # Apart from .venv's own packages, so that none of theirs can hide one that ours lacks.

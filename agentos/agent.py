@@ -34,6 +34,7 @@ class Manifest(BaseModel):
     effects: tuple[str, ...] = ()
     failure_modes: tuple[str, ...]
     unwound: str
+    act: str = Field(default="", description="what the operator does when it asks or fails, for the runbook")
     kpi: str
 
 
@@ -50,13 +51,19 @@ class Semantic(Exception):
 
 
 class Question(Exception):
-    """The agent needs an answer from the operator: the step parks; the answer arrives as `kit.answers[slot]`."""
+    """The agent needs an answer from the operator: the step parks; the answer arrives as `kit.answers[slot]`.
 
-    def __init__(self, slot: str, text: str, choices: tuple[str, ...] = ()) -> None:
+    reasons: what the card lists under "Why it asks", as {"code", "text", "about"}.
+    """
+
+    def __init__(
+        self, slot: str, text: str, choices: tuple[str, ...] = (), reasons: tuple[dict[str, str], ...] = ()
+    ) -> None:
         super().__init__(text)
         self.slot = slot
         self.text = text
         self.choices = choices
+        self.reasons = reasons
 
 
 @dataclass(frozen=True)

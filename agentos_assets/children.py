@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,11 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentos_assets import guard
+from agentos_assets.environment import harmless
 
 MOST_DEATHS = 5
 """In a row, each within STEADY seconds of its start: then restarting mends nothing."""
 STEADY = 60.0
+MADE_WAY = 75
+"""Exit code of a service that asks to be started anew (EX_TEMPFAIL of sysexits.h)."""
 LARGEST_LOG = 5_000_000
+TO_OPERATOR = "agentos: "
+"""How a line of a service begins that the operator is to see where she started it."""
 
 
 @dataclass
@@ -31,9 +37,12 @@ class Service:
     started_at: float = 0.0
     deaths: int = 0
     restart_at: float | None = None
+    heard: int = 0
+    """Bytes of the log that were looked through for news."""
 
     def start(self) -> subprocess.Popen[bytes]:
         fresh = not self.log.exists() or self.log.stat().st_size > LARGEST_LOG
+        self.heard = 0 if fresh else self.log.stat().st_size
         with self.log.open("wb" if fresh else "ab") as out:
             self.process = subprocess.Popen(
                 self.argv,
@@ -49,6 +58,9 @@ class Service:
 
     def plan_restart(self) -> float | None:
         """It has died: seconds until it is started again; None when it has died too often."""
+        if self.process is not None and self.process.returncode == MADE_WAY:
+            self.process, self.restart_at = None, time.monotonic()
+            return 0.0
         steady = time.monotonic() - self.started_at > STEADY
         self.deaths = 1 if steady else self.deaths + 1
         if self.deaths > MOST_DEATHS:
@@ -56,6 +68,18 @@ class Service:
         delay = 0.5 * float(2 ** (self.deaths - 1))
         self.process, self.restart_at = None, time.monotonic() + delay
         return delay
+
+    def news(self) -> list[str]:
+        """What the service has had to say to the operator since it was asked last."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(self.heard)
+                whole, end, _ = file.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return []
+        self.heard += len(whole + end)
+        lines = whole.decode("utf-8", "replace").splitlines()
+        return [line.removeprefix(TO_OPERATOR) for line in lines if line.startswith(TO_OPERATOR)]
 
     def last_words(self) -> str:
         lines = [line for line in _end_of(self.log).splitlines() if line.strip()]
@@ -110,6 +134,7 @@ class Family:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env=harmless(os.environ),
             pass_fds=(self._lock,),
             bufsize=0,
         )

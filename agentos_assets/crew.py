@@ -16,6 +16,7 @@ from pathlib import Path
 from agentos.events.doorbell import Doorbell
 from agentos.platform import Platform, refuse_if_stopped
 from agentos.tasks.readiness import can_go_on
+from agentos_assets.attending import CREW, attending
 from agentos_assets.ready import open_tasks
 from graphs.advance import Advanced, advance, load
 
@@ -47,6 +48,7 @@ async def advance_ready(
     refuse_if_stopped(platform.log, platform.store.stop_file)
     crew = _Crew(platform, at_once, report)
     async with AsyncExitStack() as stack:
+        stack.enter_context(attending(platform.store.leases, CREW))
         bell = await stack.enter_async_context(Doorbell(platform.log.path))
         crew.seq = platform.log.head()[0]
         crew.take([*named, *(task for task in open_tasks(platform.store) if crew.ready(task))])

@@ -12,6 +12,7 @@ from typing import Any
 from agentos.errors import AgentOSError
 from agentos.ids import digest
 
+LOCATION, MODULE = "agentos", "agentos_assets.definitions"
 LONGEST_SOCKET = 100
 """Bytes of a Unix socket's path: the kernels allow 104 (macOS) and 108 (Linux)."""
 
@@ -44,12 +45,18 @@ def make_home(workspace: Path) -> Home:
         for one in (folder, home.output):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "dagster.yaml").write_text(settings, encoding="utf-8")
-        code = {"grpc_server": {"socket": str(home.socket), "location_name": "agentos"}}
+        code = {"grpc_server": {"socket": str(home.socket), "location_name": LOCATION}}
         home.workspace_file.write_text(f"load_from: {json.dumps([code])}\n", encoding="utf-8")
     except OSError as error:
         hint = "Check its permissions and the free space."
         raise AgentOSError(f"{folder} can't be written: {error.strerror}.", hint=hint, code="up.home") from None
     return home
+
+
+def stock_code_server(socket: str) -> list[str]:
+    """Arguments of Python for Dagster's own code server, whose runs take seconds to start."""
+    server = ["-m", "dagster", "api", "grpc", "--socket", socket, "-m", MODULE, "--location-name", LOCATION]
+    return [*server, "--use-python-environment-entry-point"]
 
 
 def _shared() -> str:

@@ -3,6 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
+from agentos_assets.operating import operating
 from agentos_assets.resources import PlatformResource
 
 
@@ -37,6 +38,19 @@ def advance_op(context: dg.OpExecutionContext, config: AdvanceConfig, platform: 
     report.close()
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Advances tasks; a slow one doesn't hold up the others.")
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description="Advances tasks; a slow one doesn't hold up the others.",
+    metadata=operating(
+        outcome="What was asked for is worked on until it is done or must wait for somebody.",
+        failure_modes=(
+            "The platform is stopped: the run succeeds, says so, and begins nothing.",
+            "A task meets a fault of the program: the others have their turn, then the run fails and says where.",
+            "The run is ended or killed: what was recorded stands, and the next run goes on from there.",
+        ),
+        unwound="What a task did outside is undone with `agentos undo`; a run itself leaves nothing to unwind.",
+        act="Start it again at any time: nothing is done twice. `agentos show` says where a task stands and why.",
+    ),
+)
 def advance_tasks() -> None:
     advance_op()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from agentos.events.epoch import epoch_of
-from agentos.ids import digest
+from agentos.ids import digest, short
 from agentos.tasks.lease import is_taken
 from agentos.tasks.readiness import can_go_on, due_at
 from agentos.tasks.run import stream_of
@@ -81,22 +81,49 @@ class Cursor:
         except (ValueError, TypeError, KeyError):
             return cls.start()
 
+    @classmethod
+    def at_head(cls, store: Store) -> Cursor:
+        """As if everything had been read: every open task is looked at once, and nothing else of the past."""
+        seq, hash = store.log.head()
+        return cls(
+            seq, hash.hex() if seq else "", {task: Watched(_ALWAYS) for task in open_tasks(store)}, epoch_of(store.log)
+        )
+
     def __str__(self) -> str:
         return orjson.dumps({"epoch": self.epoch, "seq": self.seq, "hash": self.hash, "open": self.open}).decode()
 
 
-def look(store: Store, text: str | None, now: datetime) -> tuple[list[Ready], Cursor]:
-    """The tasks to start now, oldest first, and the cursor for the next look. Writes nothing."""
+def look(store: Store, text: str | None, now: datetime, grace: timedelta = timedelta()) -> tuple[list[Ready], Cursor]:
+    """The tasks to start now, oldest first, and the cursor for the next look. Writes nothing.
+
+    `grace`: how long somebody else is given to start what is ready, from when it was first seen here.
+    """
     cursor = _resumed(store, text)
     touched = _read_on(store, cursor)
     waiting = {task for task, watched in cursor.open.items() if watched.due is not None and watched.due <= now}
-    ready = [found for task in sorted(touched | waiting) if (found := _examine(store, cursor, task, now)) is not None]
+    ready = [
+        found for task in sorted(touched | waiting) if (found := _examine(store, cursor, task, now, grace)) is not None
+    ]
     return ready, cursor
 
 
 def run_key(ready: list[Ready]) -> str:
     """The same readiness gives the same key; a task that has moved on since gives another."""
     return digest(";".join(f"{one.task}@{one.seq}.{one.nth}" for one in ready).encode())[:32]
+
+
+def run_config(ready: list[Ready]) -> dict[str, Any]:
+    """Of `advance_tasks`, for these tasks and all that can go on besides."""
+    return {"ops": {"advance": {"config": {"tasks": [one.task for one in ready]}}}}
+
+
+def run_tags(ready: list[Ready]) -> dict[str, str]:
+    """What the page shows beside the run: why it was started, and for which task."""
+    return {
+        "agentos/trigger": ",".join(sorted({one.trigger for one in ready})),
+        "agentos/because": ",".join(sorted({one.because for one in ready})),
+        "agentos/task": short(ready[0].task) if len(ready) == 1 else f"{len(ready)} tasks",
+    }
 
 
 def open_tasks(store: Store) -> list[str]:
@@ -127,7 +154,7 @@ def _read_on(store: Store, cursor: Cursor) -> set[str]:
     return touched
 
 
-def _examine(store: Store, cursor: Cursor, task: str, now: datetime) -> Ready | None:
+def _examine(store: Store, cursor: Cursor, task: str, now: datetime, grace: timedelta) -> Ready | None:
     state = fold(task, store.log.read(stream=stream_of(task)))
     if state.closed or state.opened_at is None:
         cursor.open.pop(task, None)
@@ -137,19 +164,21 @@ def _examine(store: Store, cursor: Cursor, task: str, now: datetime) -> Ready | 
     watched.due = _ALWAYS if goes_on else due_at(state)
     if not goes_on or is_taken(store.leases, task):
         return None
-    asked = _ask(watched.asked, state.seq, now)
-    if asked is None:
+    asked = _ask(watched.asked, state.seq, now, grace)
+    if asked is watched.asked:
         return None
     watched.asked = asked
+    if not asked.nth:
+        return None
     return Ready(task, state.seq, asked.nth, state.trigger, because(state, now))
 
 
-def _ask(before: Asked | None, seq: int, now: datetime) -> Asked | None:
-    """None while the run that was asked for may still begin."""
+def _ask(before: Asked | None, seq: int, now: datetime, grace: timedelta) -> Asked:
+    """What was asked before, while that may still begin; else one more. The `nth` is 0 while only seen."""
     if before is None or before.seq != seq:
-        return Asked(seq, now, 1)
-    patience = min(PATIENCE * 2 ** min(before.nth - 1, 10), LONGEST_PATIENCE)
-    return Asked(seq, now, before.nth + 1) if now >= before.at + patience else None
+        return Asked(seq, now, 0 if grace else 1)
+    patience = min(PATIENCE * 2 ** min(before.nth - 1, 10), LONGEST_PATIENCE) if before.nth else grace
+    return Asked(seq, now, before.nth + 1) if now >= before.at + patience else before
 
 
 def because(state: TaskState, now: datetime) -> str:

@@ -11,20 +11,22 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
 from agentos.errors import AgentOSError
 from agentos.workspace.find import VARIABLE, find_workspace
+from agentos_assets.alarm import Alarm
 from agentos_assets.children import Family, Service
+from agentos_assets.environment import harmless
+from agentos_assets.first_day import told
 from agentos_assets.home import Home, make_home
 
 START_WITHIN = 120.0
 """Seconds for all of them to come up on a slow machine."""
 TICK = 0.2
-_HARMLESS = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")
-_HARMLESS_STARTS = ("LC_", "PYTHON", "SSL_")
 
 Echo = Callable[[str], object]
 
@@ -53,10 +55,10 @@ def serve(
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         os.write(lock, f"{address} (process {os.getpid()})\n".encode())
         verify_first(root, echo)
-        services = list(_services(root, home, host, port))
+        services = list(services_of(root, home, host, port))
         echo(f"Starting Dagster for {root} ...")
         with Family(lock) as family:
-            code = _Supervisor(family, services, home, echo, stop).run(host, port, address)
+            code = _Supervisor(family, services, home, Alarm(root, echo), echo, stop).run(host, port, address)
             echo("Stopping ...")
         echo(f"{family.killed} did not heed and had to be killed." if family.killed else "Everything has ended.")
         return code
@@ -72,6 +74,14 @@ def verify_first(root: Path, echo: Echo) -> None:
         echo(f"STOPPED: {why}.\n{MEND}; nothing is done until then.")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a page that listens there. A name other than localhost counts as open."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def free_port(host: str, first: int) -> int:
     """The first port from `first` that can be listened on. Raises AgentOSError when fifty in a row are taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -84,10 +94,19 @@ def free_port(host: str, first: int) -> int:
 
 
 class _Supervisor:
-    def __init__(self, family: Family, services: list[Service], home: Home, echo: Echo, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        family: Family,
+        services: list[Service],
+        home: Home,
+        alarm: Alarm,
+        echo: Echo,
+        stop: threading.Event,
+    ) -> None:
         self._family = family
         self._services = services
         self._home = home
+        self._alarm = alarm
         self._echo = echo
         self._stop = stop
 
@@ -103,10 +122,13 @@ class _Supervisor:
         self._echo(
             f"Dagster's page:  {address}\nRuns:            {address}/runs\nTasks:           {address}/assets/task"
         )
+        if not is_loopback(host):
+            self._echo("Read-only: the page has no login, and others can reach it.")
         self._echo(f"Logs:            {self._home.output}\nCtrl-C stops everything.")
         while not self._stop.wait(TICK):
             if not self._keep_alive():
                 return 1
+            self._alarm.look()
         return 0
 
     def _outcome(self) -> int:
@@ -127,12 +149,17 @@ class _Supervisor:
     def _keep_alive(self) -> bool:
         """Restart what has died, after a pause that doubles. False when one dies again and again."""
         for service in self._services:
+            for news in service.news():
+                self._echo(news)
             if service.restart_at is not None:
                 if time.monotonic() >= service.restart_at:
                     self._family.start(service)
             elif service.process is not None and (code := service.process.poll()) is not None:
                 self._family.bury(service.process)
                 delay = service.plan_restart()
+                if delay == 0:
+                    self._echo(f"{service.name} is started anew: its definitions are loaded again.")
+                    continue
                 words = f"{service.name} ended ({_how(code)}); {service.last_words()}"
                 if delay is None:
                     self._echo(f"{words}\nIt has died too often: see {service.log}")
@@ -141,26 +168,22 @@ class _Supervisor:
         return True
 
 
-def _services(root: Path, home: Home, host: str, port: int) -> Iterator[Service]:
+def services_of(root: Path, home: Home, host: str, port: int) -> Iterator[Service]:
     """Only the code server, whose runs do the work, sees the environment's secrets."""
     own = {"DAGSTER_HOME": str(home.folder), VARIABLE: str(root), "PYTHONUNBUFFERED": "1"}
     full = {name: value for name, value in os.environ.items() if not name.startswith("DAGSTER_")} | own
+    full |= told(root)
     page = harmless(os.environ) | own
     python, workspace = [sys.executable, "-m"], ["-w", str(home.workspace_file)]
-    code = [*python, "dagster", "api", "grpc", "--socket", str(home.socket), "-m", "agentos_assets.definitions"]
-    code += ["--location-name", "agentos", "--use-python-environment-entry-point", "--inject-env-vars-from-instance"]
+    code = [*python, "agentos_assets.code_server", str(home.socket)]
     web = [*python, "dagster_webserver", "-h", host, "-p", str(port), *workspace]
+    web += [] if is_loopback(host) else ["--read-only"]
     for name, argv, env in (
         ("code", code, full),
         ("webserver", web, page),
         ("daemon", [*python, "dagster._daemon", "run", *workspace], page),
     ):
         yield Service(name, argv, env, home.folder, home.log_of(name))
-
-
-def harmless(environ: Mapping[str, str]) -> dict[str, str]:
-    """What programs need to run, and nothing that could be a key."""
-    return {name: value for name, value in environ.items() if name in _HARMLESS or name.startswith(_HARMLESS_STARTS)}
 
 
 @contextlib.contextmanager

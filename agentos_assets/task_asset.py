@@ -23,6 +23,7 @@ TASK = dg.AssetSpec(
     "task",
     description="What was asked for, a partition each. A materialisation says how it stood when it parked or ended.",
     group_name="work",
+    deps=["event_log"],
     kinds={"sqlite"},
     owners=["team:operator"],
     tags={"source": "event_log"},

@@ -25,6 +25,7 @@ manifest = Manifest(
         "the checker refuses a sentence: it is rewritten, or left out by the offline writer",
     ),
     unwound="Nothing to unwind: a draft is only text.",
+    act="Add better sources to `knowledge/`, or change the text with `agentos edit`.",
     kpi="share of drafts published after at most one round",
 )
 

@@ -18,6 +18,7 @@ manifest = Manifest(
         "a rule of the operator's own that can't be read, or takes too long: a hit that says so, never silence",
     ),
     unwound="Nothing to unwind: the draft before it stays in the record.",
+    act="Change the text with `agentos edit`, or the rule in `rules.toml`.",
     kpi="share of published texts the operator did not have to edit",
 )
 

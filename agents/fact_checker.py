@@ -22,6 +22,7 @@ manifest = Manifest(
         "a paraphrase too far from its source: allowed, with lower confidence, which asks for a card",
     ),
     unwound="Nothing to unwind: it only reads.",
+    act="Read the sentences that it names; change them with `agentos edit`, or add the source that says so.",
     kpi="share of published figures a source supports",
 )
 

@@ -36,6 +36,7 @@ manifest = Manifest(
         "A text has characters that the invoice's fonts lack: it stops before anything is proposed.",
     ),
     unwound="A credit note cancels the invoice, a reversing entry the booking; a mail that is still held is recalled.",
+    act="Answer its card, then write the answer into the file that it names, so that it is not asked again.",
     kpi="share of invoices paid by their due date, and never credited",
 )
 

@@ -20,6 +20,7 @@ manifest = Manifest(
         "the model names an agent, input or step that isn't there: sent back with the reasons",
     ),
     unwound="Nothing to unwind: a plan does nothing until it is recorded.",
+    act="Answer its card: it names the workflows there are. For a goal that comes again, write a recipe.",
     kpi="share of plans that ran to the end without a change",
 )
 

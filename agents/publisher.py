@@ -22,6 +22,7 @@ manifest = Manifest(
         "Two posts have one title: the later one gets a numbered address.",
     ),
     unwound="The post is taken down by a new commit.",
+    act="Approve, edit or deny its card; what is published already is taken down with `agentos undo`.",
     kpi="posts that stay up unrevised for 30 days",
 )
 

@@ -22,6 +22,7 @@ manifest = Manifest(
         "a page can't be read: goes on without it, says so in the notes, and is less sure",
     ),
     unwound="Nothing to unwind: it only reads.",
+    act="Put a file on the topic into `knowledge/`, or name a page in the answer.",
     kpi="share of drafts that needed no further source",
 )
 

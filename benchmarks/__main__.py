@@ -7,7 +7,7 @@ import time
 
 from benchmarks.rows import LATEST, Row, table, write
 
-ALL = ("steps", "layers", "appends", "status", "growth")
+ALL = ("steps", "layers", "appends", "status", "growth", "starts", "views")
 
 
 def main() -> int:

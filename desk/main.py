@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "Make a workspace, or add what one lacks.",
     "doctor": "Say what is configured, reachable and missing, and how to mend it.",
     "run": "Have something done: TEXT is what you want, in your words.",
+    "ask": "Ask what happened, what is owed, what it cost: TEXT is a question.",
     "desk": "What waits for you.",
     "show": "A card, or a task's timeline.",
     "approve": "Let a card's effects happen.",
@@ -30,20 +31,27 @@ COMMANDS = {
     "undo": "Take back the last action, a task's, or the one named.",
     "stop": "Refuse every effect and model call from now on.",
     "start": "Go on after `agentos stop`, or after a restore.",
+    "reconcile": "Hold the outside world against the log.",
     "replay": "Run a task again from its record, calling nothing.",
+    "backfill": "Replay days of history, as they were or under another policy or model.",
+    "views": "What the log says, as tables: tasks, money, clients, costs.",
+    "why": "Why a row of a view says what it says: its events.",
     "log": "The log: follow, filter, verify, check, export.",
+    "check": "Hold the views against what must be true of them.",
+    "monitor": "Look for what you would want to be told: late invoices, costs, failures.",
     "backup": "A consistent backup into DIR, while everything runs.",
     "restore": "Go back to a backup: the log, not the world.",
     "export": "Everything in DIR, readable without AgentOS.",
     "demo": "The whole story in a throw-away workspace.",
+    "simulate": "A workspace with a history: a scripted quarter of a made-up business.",
     "up": "Dagster's page and daemon for the workspace.",
     "completion": "Print the completion script for your shell.",
 }
 GROUPS = (
-    ("Begin", ("init", "doctor", "demo")),
-    ("Work", ("run", "resume", "again", "status")),
+    ("Begin", ("init", "doctor", "demo", "simulate")),
+    ("Work", ("run", "ask", "resume", "again", "status")),
     ("Decide", ("desk", "show", "approve", "deny", "answer", "edit", "cancel", "undo", "stop", "start")),
-    ("Look back", ("log", "replay")),
+    ("Look back", ("views", "why", "log", "replay", "backfill", "check", "reconcile", "monitor")),
     ("Keep", ("backup", "restore", "export")),
     ("Run", ("up", "completion")),
 )
@@ -98,6 +106,7 @@ def cli(ctx: click.Context, workspace: Path | None) -> None:
     """
     session = ctx.ensure_object(Session)
     session.named = workspace or session.named
+    ctx.call_on_close(session.let_go)
 
 
 def main(arguments: list[str] | None = None) -> None:

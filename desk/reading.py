@@ -11,6 +11,9 @@ from typing import Any
 from agentos.clock import micros
 from agentos.events.record import Record
 from agentos.platform import RESTORED, SWITCHES, Store, stop_reason
+from agentos.reconcile.state import TYPES as DRIFTS
+from agentos.reconcile.state import DriftState
+from agentos.reconcile.state import fold as fold_drifts
 from agentos.tasks.state import CardState, TaskState, fold
 from agentos.tasks.values import unpack
 from agentos.views.overview import overview
@@ -65,6 +68,11 @@ def spent_since(store: Store, since: datetime) -> list[Json]:
 def _add(totals: dict[str, Decimal], cost: Json | None) -> None:
     if cost is not None:
         totals[cost["currency"]] = totals.get(cost["currency"], Decimal(0)) + Decimal(cost["amount"])
+
+
+def open_drifts(store: Store) -> list[DriftState]:
+    """What differed outside when somebody last looked, oldest first."""
+    return fold_drifts(store.log.read(types=DRIFTS)).open()
 
 
 def midnight(now: datetime, zone: tzinfo) -> datetime:

@@ -7,8 +7,10 @@ from typing import Any
 
 from agentos.errors import AgentOSError
 from agentos.platform import Store
+from agentos.tasks.rows import opened_rows
 from agentos.tasks.state import TaskState
 from agentos.tasks.values import unpack
+from agents.text.answers import is_answer, told
 
 Json = dict[str, Any]
 
@@ -47,6 +49,9 @@ def text_of_task(store: Store, state: TaskState) -> str | None:
 
 
 def text_in(output: Json) -> str | None:
+    """Its text as Markdown; of an answer from the views its sentence and table, which are made when they are read."""
+    if is_answer(output):
+        return told(output).markdown
     if not isinstance(output.get("markdown"), str):
         return None
     title = str(output.get("title") or "").strip()
@@ -78,5 +83,6 @@ def opened(value: Any, store: Store, subject: str | None) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"$blob"}:
             return opened(unpack(value, store.blobs, subject), store, subject)
+        value = opened_rows(value, store.sealer)
         return {key: opened(part, store, subject) for key, part in value.items()}
     return [opened(part, store, subject) for part in value] if isinstance(value, list) else value

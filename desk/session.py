@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentos.workspace.find import CONFIGURATION, find_workspace
+from agentos.workspace.find import find_workspace
+from agentos.workspace.zone import zone_of
 
 if TYPE_CHECKING:
     from agentos.platform import Platform, Store
@@ -28,6 +30,7 @@ class Session:
     _root: Path | None = None
     _store: Store | None = None
     _platform: Platform | None = None
+    _held: ExitStack = field(default_factory=ExitStack)
 
     # -- the workspace
 
@@ -67,6 +70,17 @@ class Session:
             self._store = self._platform.store
         return self._platform
 
+    def hold(self, task: str) -> str:
+        """Keep the task from others (`agentos up` starts a run at once) until this command begins to advance it."""
+        from agentos.tasks.lease import Lease, Taken
+
+        with suppress(Taken):
+            self._held.enter_context(Lease(self.store.leases, task))
+        return task
+
+    def let_go(self) -> None:
+        self._held.close()
+
     def reopen(self) -> None:
         """Read the workspace's files anew where they are used next: a person may have mended one meanwhile."""
         if self._platform is not None:
@@ -76,9 +90,10 @@ class Session:
     @property
     def zone(self) -> tzinfo:
         """The business's time zone; UTC where agentos.toml names none that can be read."""
-        return zone_of(self.root / CONFIGURATION)
+        return zone_of(self.root)
 
     def close(self) -> None:
+        self.let_go()
         if self._store is not None:
             self._store.close()
 
@@ -126,17 +141,3 @@ class Session:
 def colours() -> bool | None:
     """None lets click strip colours where there is no terminal; NO_COLOR (no-color.org) strips them everywhere."""
     return False if os.environ.get("NO_COLOR") else None
-
-
-def zone_of(configuration: Path) -> tzinfo:
-    """Read apart from the other settings, so that a mistake elsewhere in the file does not change the clock."""
-    import re
-    from zoneinfo import ZoneInfo
-
-    try:
-        found = re.search(
-            r"""^\s*timezone\s*=\s*["']([\w+/-]+)["']""", configuration.read_text("utf-8-sig"), re.MULTILINE
-        )
-        return ZoneInfo(found.group(1)) if found else UTC
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        return UTC

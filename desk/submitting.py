@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentos.clock import SystemClock
 from agentos.errors import AgentOSError
+
+if TYPE_CHECKING:
+    from agentos.workspace.load import Workspace
 
 MOST = 10**12
 """Of any currency: what policy.toml takes, too."""
@@ -19,14 +24,37 @@ def checker(root: Path) -> Callable[[str], str | None]:
     """
 
     def check(text: str) -> str | None:
+        from agentos.workspace.load import load_workspace
+
+        return understood_client(load_workspace(root), text, SystemClock().now())
+
+    return check
+
+
+def understood_client(workspace: Workspace, text: str, now: datetime) -> str | None:
+    """The client that the rules find in the text. Raises IntentRejected."""
+    from agentos.intents.broken import known_clients
+    from agentos.intents.rules import understand
+
+    business, clients = workspace.configuration.business, known_clients(workspace)
+    client = understand(text, business=business, clients=clients, now=now).slots.get("client")
+    return str(client) if client is not None else None
+
+
+def asks(root: Path) -> Callable[[str], str | None]:
+    """The same where only a question may be meant: one about a single client is sealed with that client's key, whether
+    or not the rules understand it."""
+
+    def check(text: str) -> str | None:
         from agentos.intents.broken import known_clients
+        from agentos.intents.questions import only_asked
         from agentos.intents.rules import understand
         from agentos.workspace.load import load_workspace
 
         workspace = load_workspace(root)
         business, clients = workspace.configuration.business, known_clients(workspace)
         found = understand(text, business=business, clients=clients, now=SystemClock().now())
-        client = found.slots.get("client")
+        client = only_asked(found, text, business=business, clients=clients).slots.get("client")
         return str(client) if client is not None else None
 
     return check

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,18 +27,28 @@ PATIENCE = timedelta(seconds=5)
 """A wait up to this long is waited for here; a longer one is somebody else's."""
 
 
-def work_on(session: Session, task: str, *, asks: bool = True) -> int:
-    """Advance the task until it is closed, or only a person or a later hour can take it on. Returns the exit code."""
+def work_on(
+    session: Session,
+    task: str,
+    *,
+    asks: bool = True,
+    quiet: bool = False,
+    told: Callable[[TaskState], bool] | None = None,
+) -> int:
+    """Advance the task until it is closed, or only a person or a later hour can take it on. Returns the exit code.
+
+    quiet: without showing how it goes. told: says how it ended in other words, and whether it has.
+    """
     while True:
         try:
-            state, resting = _advanced(session, task)
+            state, resting = _advanced(session, task, quiet)
         except WorkspaceError as error:
             raise _kept(error, task) from None
         if resting:
             session.say(warn(resting))
             return finish(session, state)
         if state.closed:
-            return finish(session, state)
+            return 0 if told is not None and told(state) else finish(session, state)
         answered = _ask_here(session, state) if asks else False
         if not answered:
             return finish(session, state)
@@ -52,10 +64,12 @@ def _kept(error: WorkspaceError, task: str) -> WorkspaceError:
     return error
 
 
-def _advanced(session: Session, task: str) -> tuple[TaskState, str]:
+def _advanced(session: Session, task: str, quiet: bool) -> tuple[TaskState, str]:
     """The task's state, and why nothing was done (the switch is off); "" when it went as far as it could."""
     while True:
-        with followed(session, task):  # importing and opening takes seconds on a slow machine: the spinner turns for it
+        with (
+            nullcontext() if quiet else followed(session, task)
+        ):  # importing and opening takes seconds on a slow machine: the spinner turns for it
             result = asyncio.run(_our_turn(session, task))
         if result.stopped:
             return result.state, result.stopped
@@ -70,7 +84,9 @@ async def _our_turn(session: Session, task: str) -> Advanced:
     """Advance; while another worker (under `agentos up`, say) is on the task, watch it and take over when it rests."""
     from graphs.advance import advance
 
-    result = await advance(session.platform, task, by=session.via)
+    platform = session.platform
+    session.let_go()
+    result = await advance(platform, task, by=session.via)
     if result.busy:
         session.say(dim("  … another worker is on this task; watching it"))
     while result.busy:

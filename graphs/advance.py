@@ -16,6 +16,7 @@ from agentos.events.types import (
     TaskResumed,
 )
 from agentos.platform import RESTORED, Platform, Stopped
+from agentos.reconcile.closing import failing
 from agentos.tasks import cards
 from agentos.tasks.lease import Lease, Taken
 from agentos.tasks.plan import Step
@@ -146,7 +147,8 @@ async def _never_planned(run: TaskRun, code: str, why: str) -> bool:
         run.event(ApprovalWithdrawn(card=card.id, why="the task failed"), key=f"approval.withdrawn/{card.id}")
         for card in run.state.open_cards()
     ]
-    await run.record_end(*settled_in_full(run.state), failed, *withdrawn)
+    repair = failing(run.platform.log, run.state, code, why)
+    await run.record_end(*settled_in_full(run.state), failed, *withdrawn, *repair)
     return False
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+import orjson
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -15,8 +16,10 @@ from agentos.agent import Manifest, Question, Semantic
 from agentos.intents.answers import apply_answer
 from agentos.intents.broken import RETRY, known_clients, mended_first, stand_ins
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
+from agentos.intents.questions import only_asked
 from agentos.intents.rules import understand
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
+from agentos.tasks.invoices import owner_of
 from agentos.tasks.kit import AgentKit
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
@@ -24,8 +27,10 @@ from agentos.tasks.steps import tier_of
 from graphs.recipes import Recipe
 
 STEP = "intake"
-HIDDEN = ("undo",)
-"""Recipes that only the platform itself starts."""
+HIDDEN = ("undo", "repair", "monitor")
+"""Recipes that only the platform itself starts, by the trigger of the same name."""
+ASK = "ask"
+"""The trigger of a task that may only be answered."""
 _ASK = {
     "topic": "What should it be about?",
     "client": "Which client is it for?",
@@ -39,6 +44,7 @@ manifest = Manifest(
     tier="small",
     failure_modes=("A goal without a recipe goes to the planner.",),
     unwound="Nothing was done; cancel the task.",
+    act="Answer its question; a request that names client, amount and topic is read without one.",
     kpi="share of intents understood without a question",
 )
 
@@ -114,7 +120,7 @@ async def answers(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
     run = context.run
     workspace = run.platform.workspace
     business, clients, broken = workspace.configuration.business, known_clients(workspace), stand_ins(workspace)
-    found = _with_missing(mended_first(found, broken), context.recipes)
+    found = _with_missing(_with_owner(run, mended_first(found, broken)), context.recipes)
     for slot, answer in run.state.step(STEP).answers.items():
         if slot == "workflow":
             found = found.model_copy(update={"workflow": answer if answer in context.workflows else None})
@@ -126,7 +132,7 @@ async def answers(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
                 found = apply_answer(found, slot, answer, business=business, clients=clients, now=now)
             except IntentRejected:  # empty, or a whole document: no answer, and no reason to fail the task
                 found = _asked_again(found, slot)
-        found = _with_missing(mended_first(found, broken), context.recipes)
+        found = _with_missing(_with_owner(run, mended_first(found, broken)), context.recipes)
     return {"understanding": found}
 
 
@@ -141,7 +147,18 @@ def _asked_again(found: Understanding, slot: str) -> Understanding:
 def read(run: TaskRun, text: str) -> Understanding:
     workspace = run.platform.workspace
     now = run.state.opened_at or run.now()
-    return understand(text, business=workspace.configuration.business, clients=known_clients(workspace), now=now)
+    business, clients = workspace.configuration.business, known_clients(workspace)
+    found = understand(text, business=business, clients=clients, now=now)
+    return only_asked(found, text, business=business, clients=clients) if run.state.trigger == ASK else found
+
+
+def _with_owner(run: TaskRun, found: Understanding) -> Understanding:
+    """Who paid, where only the invoice is named: what follows is sealed with that client's key from the start."""
+    number = found.slots.get("invoice")
+    if found.workflow != "record-payment" or "client" in found.slots or number is None:
+        return found
+    client = owner_of(run.platform.log, str(number))
+    return found if client is None else found.model_copy(update={"slots": {**found.slots, "client": client}})
 
 
 def _with_missing(found: Understanding, recipes: dict[str, Recipe]) -> Understanding:
@@ -178,7 +195,7 @@ async def intake(run: TaskRun, recipes: dict[str, Recipe], workflows: set[str]) 
     if not _COMPILED:
         _COMPILED.append(_graph())
     text = intent_text(run)
-    given = undo_request(run)
+    given = undo_request(run) or repair_request(run) or monitor_request(run)
     if given is not None:
         return given
     run.guessed = False
@@ -219,3 +236,22 @@ def undo_request(run: TaskRun) -> Understanding | None:
     # Titles name clients: they stand under that client's key, and nowhere when there are several.
     what = ", ".join(titles) if common_subject(run, keys) is not None else f"{len(keys)} effects"
     return Understanding(goal=f"Undo: {what}", workflow=None, slots={"effects": keys, "what": what}, language="en")
+
+
+def monitor_request(run: TaskRun) -> Understanding | None:
+    """A task that the monitor opened holds in its intent what was found, as data."""
+    if run.state.trigger != "monitor":
+        return None
+    found = orjson.loads(intent_text(run) or "{}")
+    language = "de" if run.platform.workspace.configuration.business.language.startswith("de") else "en"
+    return Understanding(goal=f"Monitor: {found.get('kind', '')}", slots=found, language=language)
+
+
+def repair_request(run: TaskRun) -> Understanding | None:
+    """A task that reconciliation opened names a drift in its intent, by its fingerprint."""
+    if run.state.trigger != "repair":
+        return None
+    fingerprint = intent_text(run)
+    detected = run.platform.log.last(stream=f"drift/{fingerprint}", types=("drift.detected",))
+    what = detected.data["words"] if detected is not None and not detected.forgotten else "Repair"
+    return Understanding(goal=what, workflow=None, slots={"drift": fingerprint, "what": what}, language="en")

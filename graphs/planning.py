@@ -17,6 +17,7 @@ from agentos.events.types import TaskPlanned
 from agentos.intents.model import Understanding
 from agentos.models.request import ModelRequest, ModelTier
 from agentos.policy.hours import night
+from agentos.reconcile.closing import subject_of
 from agentos.tasks.facts import zone_of
 from agentos.tasks.plan import Plan, Step
 from agentos.tasks.run import TaskRun
@@ -24,6 +25,8 @@ from agentos.tasks.steps import run_step, tier_of
 from graphs.intake import HIDDEN, common_subject, intake, intent_text
 from graphs.recipes import check_inputs, load_shelf, to_plan
 
+INTERNAL = ("planner", "reconciler", "monitor")
+"""Agents that no plan of a model's may name."""
 TIGHT = timedelta(hours=2)
 MOST_ROUNDS = 3
 MOST_REASONS = 300
@@ -39,7 +42,7 @@ async def make_plan(run: TaskRun) -> bool:
     shelf = load_shelf(run.platform.workspace.recipes, run.platform.agents)
     recipes = shelf.recipes
     found = await intake(run, recipes, shelf.workflows)
-    name = "undo" if run.state.trigger == "undo" else found.workflow
+    name = run.state.trigger if run.state.trigger in HIDDEN else found.workflow
     if name in shelf.broken and name not in HIDDEN:
         raise shelf.broken[name]
     recipe = recipes.get(name or "")
@@ -58,6 +61,8 @@ async def make_plan(run: TaskRun) -> bool:
     subject = found.slots.get("client") or _planned_client(run, plan) or run.subject
     if run.state.trigger == "undo":
         subject = common_subject(run, found.slots["effects"])
+    elif run.state.trigger == "repair":
+        subject = subject_of(run.platform.log, intent_text(run))
     await run.claim(lambda _: [run.event(fact, key=f"task.planned/{run.task}", subject=subject)])
     return True
 
@@ -122,7 +127,7 @@ def validated(run: TaskRun, output: dict[str, Any], found: Understanding) -> Pla
     agents = run.platform.agents
     steps = []
     for raw in output.get("steps", []):
-        if raw.get("agent") not in agents or raw.get("agent") == "planner":
+        if raw.get("agent") not in agents or raw.get("agent") in INTERNAL:
             raise WorkspaceError(f"there is no agent {raw.get('agent')!r}")
         version = agents[raw["agent"]].manifest.version
         chosen = {"id": raw["id"], "agent": raw["agent"], "inputs": raw["inputs"], "needs": raw["needs"]}
@@ -145,7 +150,7 @@ def catalogue(run: TaskRun) -> list[dict[str, Any]]:
             "result_fields": sorted(module.Result.model_fields),  # type: ignore[attr-defined]
         }
         for role, module in sorted(run.platform.agents.items())
-        if role != "planner"
+        if role not in INTERNAL
     ]
 
 

@@ -13,6 +13,7 @@ from agentos.errors import Permanent
 from agentos.events.record import NewEvent
 from agentos.events.types import ApprovalRequested, ApprovalWithdrawn, TaskCompleted, TaskFailed, TaskParked
 from agentos.ids import uuid7
+from agentos.reconcile.closing import ending, failing
 from agentos.tasks.cards import request, spent
 from agentos.tasks.doubt import look
 from agentos.tasks.items import is_undone, receipt_of, undo_item
@@ -86,7 +87,8 @@ async def _complete(run: TaskRun) -> bool:
         return await _unwind(run, run.plan.steps[-1].id, f"no receipt for {missing[0]}")
     actual = _actual(run) | {"outcome": outcome}
     fact = TaskCompleted(summary=_summary(run), actual=actual)
-    await run.record_end(*settled_in_full(run.state), run.event(fact, key=f"task.closed/{run.task}"))
+    repaired = ending(run.platform.log, run.state)
+    await run.record_end(*settled_in_full(run.state), run.event(fact, key=f"task.closed/{run.task}"), *repaired)
     await note_end(run)
     return True
 
@@ -165,6 +167,7 @@ async def _unwind(run: TaskRun, failed: str, because: str = "") -> bool:
         events.append(_notice(run, step.code, why, unwound, stands))
     unused = [effect for effect in run.state.effects.values() if effect.status in ("waiting", "failed")]
     events += voided_numbers(run.platform.log, run.task, unused, step.code or "task.failed")
+    events += failing(run.platform.log, run.state, step.code, why)
     await run.record_end(*events)
     await note_end(run)
     return True

@@ -31,3 +31,16 @@ def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         return Said(int(ended.value.code or 0), told.out, told.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a simulated week (`tests/fakes/simulated.py`), to be read: who writes, works on a copy.
+
+    Tests that use it belong to the group "history" (`pytest.mark.xdist_group`), so that it is made once.
+    """
+    from tests.fakes.simulated import simulated
+
+    root = tmp_path_factory.mktemp("history") / "w"
+    simulated(root)
+    return root

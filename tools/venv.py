@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 OLDEST = (3, 11)
-LOCKS = {"runtime": ("build", ""), "dev": ("build", "dev"), "bench": ("bench",)}
+LOCKS = {"runtime": ("build", ""), "dev": ("build", "dev"), "bench": ("bench",), "notebook": ("notebook",)}
 PEERS = VENV / "bench"
 """The benchmarks' peers and what they need, on PYTHONPATH for benchmarks alone."""
 WEIGHTS = "requirements-weights.lock"
@@ -34,7 +34,7 @@ UV_NAMES = {
 
 def main(kind: str) -> int:
     if kind not in LOCKS:
-        print("usage: python3 tools/venv.py runtime|dev|bench", file=sys.stderr)
+        print(f"usage: python3 tools/venv.py {'|'.join(LOCKS)}", file=sys.stderr)
         return 2
     if not (BIN / "python").exists():
         run([python(), "-m", "venv", "--clear", str(VENV)])
@@ -73,10 +73,12 @@ def have_uv() -> bool:
 
 def install(kind: str, *, use_uv: bool) -> None:
     """The locked packages, the model weights for the tests (dev), and the project itself, editable; for bench its
-    peers, apart from all that."""
+    peers, apart from all that; for notebook the page they are read in, beside what dev holds."""
     if kind == "bench":
         shutil.rmtree(PEERS, ignore_errors=True)
         return add([["--target", str(PEERS), "--no-deps", "--require-hashes", *named(locks(kind))]], use_uv=use_uv)
+    if kind == "notebook":
+        return add([["--no-deps", "--require-hashes", *named(locks(kind))]], use_uv=use_uv)
     if use_uv and run([str(BIN / "uv"), "pip", "sync", "--quiet", *synced(kind)], check=False, more=uv_settings()) == 0:
         steps: list[list[str]] = []
     else:

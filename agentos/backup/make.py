@@ -47,7 +47,7 @@ from agentos.secrets.keyring import sync_folder
 Tell = Callable[[str], None]
 Lock = Callable[[Mapping[str, bytes]], bytes]
 """Encrypts the clients' keys: `agentos.backup.keys.lock` with the passphrase."""
-_FILES = ("agentos.toml", "policy.toml", "rules.toml", ".gitignore")
+_FILES = ("agentos.toml", "policy.toml", "rules.toml", "monitor.toml", ".gitignore")
 _FOLDERS = ("clients", "knowledge", "recipes", "inbox", "books", "outbox", "site")
 
 

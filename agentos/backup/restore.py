@@ -29,6 +29,7 @@ from agentos.errors import StorageError, WorkspaceError
 from agentos.secrets.keyring import sync_folder
 from agentos.tasks.lease import is_taken
 from agentos.workspace.find import CONFIGURATION, UNFINISHED
+from agentos.workspace.pulse import is_served
 
 Tell = Callable[[str], None]
 _READY = "state.ready"
@@ -93,7 +94,7 @@ def _refuse_busy(root: Path, note: Note) -> None:
     """From the note on, nobody new comes in; who is inside already must leave first."""
     state = root / "state"
     leases = [path.name for path in (state / "leases").glob("*") if is_taken(state / "leases", path.name)]
-    if not leases and not _is_served(state / "up.lock"):
+    if not leases and not is_served(root):
         return
     if not (root / UNFINISHED / _READY).exists() and not (root / UNFINISHED / "state").exists():
         shutil.rmtree(root / UNFINISHED)
@@ -102,19 +103,6 @@ def _refuse_busy(root: Path, note: Note) -> None:
         hint="Stop `agentos up` with Ctrl-C, wait for running tasks, and run it again.",
         code="restore.busy",
     )
-
-
-def _is_served(lock: Path) -> bool:
-    import fcntl
-
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _build(backup: Path, manifest: Manifest, root: Path, keys: Mapping[str, bytes], note: Note, clock: Clock) -> None:

@@ -99,6 +99,8 @@ class Verb:
     repeat: what a second `do` with the same key does: "same" (returns the first receipt), "refused", "unsafe" (twice).
     absence: whether `find` saying Absent can be trusted right after a lost `do`.
     undo: a sentence for the card, including what an undo can't reach.
+    outcome, failure_modes, act: for the runbook: what the business has of it, what goes wrong and what happens then,
+    and what the operator does about it.
     """
 
     name: str
@@ -109,6 +111,34 @@ class Verb:
     window: timedelta | None = None
     held: bool = False
     outgoing: bool = False
+    outcome: str = ""
+    failure_modes: tuple[str, ...] = ()
+    act: str = ""
+
+
+@dataclass(frozen=True)
+class Deed:
+    """An effect that was done, as the log has it: `payload` is complete, as `do` got it."""
+
+    key: str
+    verb: str
+    payload: dict[str, Any]
+    receipt: Receipt
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What `observe` shows of a deed while nobody touches it. `key` is that of the thing: a restored post has its first
+    one. `digest` None: only that it is there can be told. `stays`: an undo leaves it there, as a credit note does.
+    `name` stands in a sentence: "The post “Heat”"."""
+
+    key: str
+    kind: str
+    ref: str
+    name: str
+    digest: str | None = None
+    stays: bool = False
 
 
 class System(Protocol):
@@ -146,6 +176,18 @@ class System(Protocol):
         ...
 
     def observe(self) -> Iterable[Observed]: ...
+
+    def expects(self, deed: Deed) -> Expected | None:
+        """What is to be seen of it from now on; None where nothing is, or the receipt says too little. Looks at nothing
+        outside."""
+        ...
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """The effect that makes the outside agree again; None where only the operator can. `kind` is a drift's (see
+        `agentos.reconcile.drift`), `ref` that of the thing, `deed` what the log knows of it. Its title stands after the
+        sentence that says what differs: "Put it back as it was published?"
+        """
+        ...
 
 
 @runtime_checkable

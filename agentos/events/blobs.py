@@ -84,9 +84,12 @@ class Blobs:
 
 
 def blobs_in(value: Any) -> Iterator[str]:
-    """Every blob that a payload names."""
+    """Every blob that a payload names. A passage of knowledge/ names its file by its bytes' digest, which is none."""
     if isinstance(value, dict):
+        of_a_file = value.get("origin") == "knowledge"
         for name, part in value.items():
+            if name == "blob" and of_a_file:
+                continue
             if name in ("$blob", "blob") and isinstance(part, str) and _NAME.fullmatch(part):
                 yield part
             else:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from datetime import date, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from agentos.secrets.sealing import MARK, Sealer
 
 PATIENCE = 30.0
 """Seconds to wait for another program that holds the database, such as a backup."""
+_DAY = 86_400_000_000  # microseconds
 COLUMNS = "seq, id, stream, version, type, at, actor, subject, key, correlation, causation, data, hash"
 
 
@@ -167,6 +169,15 @@ class SQLiteLog:
         query = f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
         return iter(self._connect().execute(query, (after, limit)))
 
+    def days(self, after: int, floor: date) -> Iterator[tuple[date, int, int]]:
+        """(day, first seq, last seq) of the events after `after`. An event belongs to the latest day (UTC) that the log
+        had seen when it was appended, and to none before `floor`: a clock that goes back opens no day again."""
+        day = f"max(at) OVER (ORDER BY seq) / {_DAY}"
+        query = f"SELECT max(day, ?), min(seq), max(seq) FROM (SELECT seq, {day} AS day FROM events WHERE seq > ?)"  # noqa: S608
+        lowest = max((floor - date(1970, 1, 1)).days, 0)
+        for number, first, last in self._connect().execute(f"{query} GROUP BY 1 ORDER BY 1", (lowest, after)):
+            yield date(1970, 1, 1) + timedelta(days=number), first, last
+
     def unsound(self) -> str:
         """What is wrong with the database's pages, indexes or schema; "" when nothing is. Reads the whole file."""
         try:
@@ -188,6 +199,12 @@ class SQLiteLog:
         except (apsw.Error, AgentOSError, TypeError, ValueError):
             return False
         return True
+
+    def count_by_subject(self, type: str, until: int, key_ends: str = "") -> dict[str | None, int]:
+        """Client (None: nobody) -> how many events of this type up to `until`, whose keys end so. Opens nothing."""
+        query = "SELECT subject, count(*) FROM events WHERE type = ? AND seq <= ? AND coalesce(key, '') LIKE ?"
+        rows = self._connect().execute(f"{query} GROUP BY subject", (type, until, f"%{key_ends}"))
+        return {row[0]: int(row[1]) for row in rows}
 
     def twice(self, column: Literal["id", "key"]) -> Iterator[tuple[int, str]]:
         """(seq, value) of each value that stands more than once, read from the rows and not from an index."""

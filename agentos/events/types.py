@@ -349,6 +349,79 @@ class NumberVoided(Fact):
     why: str
 
 
+# -- finding
+
+
+class FindingOpened(Fact):
+    """The monitor saw something that the operator would want to be told. Once for each time that it comes."""
+
+    TYPE = "finding.opened"
+    fingerprint: str
+    kind: str
+    task: str
+    """Opened in the same append; it tells all that was found of this kind then."""
+    severity: int
+    seen: str
+    limit: str
+    since: str
+    """A figure against its threshold, and the day or moment from which on."""
+    seqs: list[int]
+
+
+class FindingClosed(Fact):
+    """It is over by itself: paid, answered, done."""
+
+    TYPE = "finding.closed"
+    fingerprint: str
+    kind: str
+
+
+# -- drift, repair
+
+
+class DriftDetected(Fact):
+    """The outside world is not as the log says. Once for each time that it comes, not for each look."""
+
+    TYPE = "drift.detected"
+    fingerprint: str
+    system: str
+    kind: Literal["missing", "changed", "returned", "unknown", "double", "unassigned"]
+    thing: str
+    """The key of the effect that is concerned, or SYSTEM:REF of what carries none of ours."""
+    ref: str
+    effect: str | None = None
+    expected: str = ""
+    seen: str = ""
+    """Digests of content, "" where there is none."""
+    words: str
+    escalated: bool = False
+    """It came back after a repair, so nothing is repaired by itself; a notice tells it, once."""
+
+
+class DriftClosed(Fact):
+    TYPE = "drift.closed"
+    fingerprint: str
+    how: Literal["repaired", "mended", "kept", "gone", "failed"]
+    """mended: by the operator, she says. kept: she lets it stand. gone: it agrees again. failed: the repair did."""
+    why: str = ""
+
+
+class RepairOpened(Fact):
+    """In the append that opens its task. One for each fingerprint, ever."""
+
+    TYPE = "repair.opened"
+    fingerprint: str
+    task: str
+
+
+class RepairClosed(Fact):
+    TYPE = "repair.closed"
+    fingerprint: str
+    task: str
+    how: Literal["repaired", "mended", "kept", "gone", "failed"]
+    why: str = ""
+
+
 # -- platform, workspace, circuit
 
 

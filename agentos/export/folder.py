@@ -29,7 +29,8 @@ from agentos.secrets.keyring import sync_folder
 Tell = Callable[[str], None]
 _PLACES = {
     "agentos.toml": "settings/agentos.toml", "policy.toml": "settings/policy.toml", "rules.toml": "settings/rules.toml",
-    "recipes": "settings/recipes", "clients": "clients", "knowledge": "knowledge", "inbox": "inbox", "books": "books",
+    "monitor.toml": "settings/monitor.toml", "recipes": "settings/recipes", "clients": "clients",
+    "knowledge": "knowledge", "inbox": "inbox", "books": "books",
     "outbox": "mails", "site/content/posts": "posts", "site/public": "site",
 }  # fmt: skip
 """Where what lies in the workspace, and where it goes."""

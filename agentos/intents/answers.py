@@ -15,6 +15,7 @@ from agentos.intents.dates import read_due
 from agentos.intents.language import detect
 from agentos.intents.leftovers import leftovers, quoted
 from agentos.intents.model import IntentRejected, OpenQuestion, Understanding
+from agentos.intents.queries import with_client
 from agentos.intents.rules import sensitivity, understand
 from agentos.intents.slots import Filled, fill_amount, fill_client, unsure_amount
 from agentos.intents.text import clean
@@ -73,6 +74,8 @@ def _merged(understanding: Understanding, slot: str, value: Any, again: OpenQues
         questions = tuple(again if one.slot == slot else one for one in understanding.questions)
         return understanding.model_copy(update={"questions": questions})
     slots = understanding.slots if value is None else {**understanding.slots, slot: value}
+    if slot == "client" and value is not None and understanding.workflow == "answer-question":
+        slots = with_client(slots, str(value))
     questions = tuple(one for one in understanding.questions if one.slot != slot)
     return understanding.model_copy(update={"slots": slots, "questions": questions})
 

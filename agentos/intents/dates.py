@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from agentos.intents.amounts import plain
 
-_MONTHS = {
+MONTHS = {
     name: number
     for number, names in enumerate(
         (
@@ -33,7 +33,7 @@ _WEEKDAYS = {
 }  # fmt: skip
 _COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "six": 6, "ten": 10, "a": 1, "einer": 1, "einem": 1, "einen": 1,
            "zwei": 2, "drei": 3, "vier": 4, "sechs": 6, "zehn": 10}  # fmt: skip
-_M = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_M = "|".join(sorted(MONTHS, key=len, reverse=True))
 _W = "|".join(_WEEKDAYS)
 _C = r"\d{1,4}|" + "|".join(sorted(_COUNTS, key=len, reverse=True))
 _DUE = (
@@ -130,12 +130,12 @@ def _slashed(match: re.Match[str], today: date) -> Reading:
 
 
 def _named_month(match: re.Match[str], today: date) -> Reading:
-    month, day = _MONTHS[match["m"].lower()], int(match["d"])
+    month, day = MONTHS[match["m"].lower()], int(match["d"])
     return _certain(int(match["y"]), month, day) if match["y"] else _without_year(month, day, today)
 
 
 def _end_of_month(match: re.Match[str], today: date) -> Reading:
-    month = _MONTHS[match["m"].lower()] if match["m"] else today.month
+    month = MONTHS[match["m"].lower()] if match["m"] else today.month
     year = int(match["y"]) if match["y"] else today.year + (month < today.month)
     if not 1 <= year <= 9999:
         return None, "is not a day of the calendar", ()

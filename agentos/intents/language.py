@@ -38,7 +38,8 @@ COMMON = (
     | word_set(
         """
     euro euros gross over at from owes fakturiere berechne zahlbar fällig inkl zzgl plus minus then said says wants
-    needs paid hat will zahlt dear hello hallo hi liebe lieber betrag amount total summe sofort urgent asap again
+    needs paid pay hat will zahlt owe owed earn spend cost schuldet schulden noch offen dear hello hallo hi liebe lieber
+    betrag amount total summe sofort urgent asap again
     wieder today's january february march april may june july august september october november december
     """
     )

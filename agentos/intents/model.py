@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from agentos.errors import AgentOSError
 
 Channel = Literal["terminal", "mail", "webhook", "voice", "schedule", "web"]
-Workflow = Literal["produce-and-invoice", "publish-post", "send-invoice", "research-brief"]
+Workflow = Literal[
+    "produce-and-invoice", "publish-post", "send-invoice", "research-brief", "record-payment", "answer-question"
+]  # fmt: skip
 
 
 class IntentRejected(AgentOSError):
@@ -41,7 +43,10 @@ class OpenQuestion(BaseModel):
     choices: tuple[str, ...] = ()
 
 
-SLOTS = ("topic", "title", "client", "amount", "description", "due", "urls")
+SLOTS = (
+    "topic", "title", "client", "amount", "description", "due", "urls", "invoice", "paid_on", "question", "query",
+    "first", "last", "task",
+)  # fmt: skip
 """What rules can fill; a recipe's `requires` may name others, which are asked for."""
 
 
@@ -49,7 +54,10 @@ class Understanding(BaseModel):
     """What was asked for. All values of `slots` are JSON:
 
     topic, description, title: text; client: id; amount: {"amount": "1200.00", "currency": "EUR", "basis": "net"};
-    due: "2026-12-15"; urls: list of addresses. A slot stands in `slots` or in `questions`, never in both.
+    due: "2026-12-15"; urls: list of addresses; of a payment, invoice: its number, paid_on: "2026-11-20".
+    Of a question: question (which of the known ones), query (a typed one, see `agentos.views.query`), first and last
+    (days, both included), task.
+    A slot stands in `slots` or in `questions`, never in both.
     `workflow` None with no questions: a clear goal that has no recipe.
     """
 

@@ -17,6 +17,9 @@ from agentos.intents.language import Language, detect
 from agentos.intents.leftovers import Leftover, counted, counts, leftovers, no_issue, orders, orders_in, quoted
 from agentos.intents.model import OpenQuestion, Understanding, Workflow
 from agentos.intents.parts import find_parts
+from agentos.intents.payments import Told, fill_payment, find_payment
+from agentos.intents.queries import slots_of
+from agentos.intents.questions import Asked, find_question
 from agentos.intents.slots import (
     Filled,
     FoundDescription,
@@ -64,6 +67,7 @@ class Read:
     dates: tuple[FoundDate, ...]
     urls: tuple[FoundUrl, ...]
     parts: Parts
+    paid: Told | None = None
 
 
 def understand(text: str, *, business: Business, clients: Mapping[str, Client], now: datetime) -> Understanding:
@@ -71,7 +75,10 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
     text before calling. What is not certain is a question; a text in another language is understood as far as names,
     amounts and dates go, and its goal is asked for."""
     read = _read(clean(text), business, clients, now)
-    filled, unread = _fill(read, business, clients)
+    asked = find_question(read.text, business=business, clients=clients, now=now)
+    if asked is not None and read.parts.workflow in (None, "record-payment"):  # "Has Acme paid?" reports no payment
+        return _question(read, asked, business, clients, now)
+    filled, unread = _fill(read, business, clients, now)
     if unread is None:
         filled, read = {}, replace(read, parts=Parts(None))
     slots = {name: value for name, (value, question) in filled.items() if question is None and value is not None}
@@ -90,6 +97,22 @@ def understand(text: str, *, business: Business, clients: Mapping[str, Client], 
     )
 
 
+def _question(
+    read: Read, asked: Asked, business: Business, clients: Mapping[str, Client], now: datetime
+) -> Understanding:
+    """A question about the business. Without the client it names, the query waits for the answer (`with_client`)."""
+    open_client = asked.client if isinstance(asked.client, OpenQuestion) else None
+    return Understanding(
+        goal=_goal(read.text),
+        workflow="answer-question",
+        slots=slots_of(asked, now=now, timezone=business.timezone),
+        questions=(open_client,) if open_client else (),
+        sensitivity=sensitivity(read.text, read.mentions, clients),
+        urgency=_urgency(read.text),
+        language=asked.language,
+    )
+
+
 def _read(text: str, business: Business, clients: Mapping[str, Client], now: datetime) -> Read:
     language, urls = detect(text), find_urls(text)
     dates = find_dates(text, now=now, timezone=business.timezone)
@@ -101,7 +124,10 @@ def _read(text: str, business: Business, clients: Mapping[str, Client], now: dat
     amounts: tuple[FoundAmount, ...] = ()
     if parts.invoice:
         amounts = _invoice_amounts(text, parts.invoice, language, business, taken)
-    return Read(text, language, mentions, amounts, dates, urls, parts)
+    paid = find_payment(text, mentions) if parts.post is None and parts.research is None else None
+    if paid is not None and not _passes_as_invoice(parts, paid):
+        parts = Parts("record-payment")
+    return Read(text, language, mentions, amounts, dates, urls, parts, paid)
 
 
 def _invoice_amounts(
@@ -113,13 +139,22 @@ def _invoice_amounts(
     return tuple(one for one in found if clause[0] <= one.start < clause[1]) or found
 
 
+def _passes_as_invoice(parts: Parts, paid: Told) -> bool:
+    """Whether the text asks for an invoice as well: not where that is only the invoice that was paid."""
+    return parts.invoice is not None and not any(start <= parts.invoice[0] < end for (start, end), _ in paid.numbers)
+
+
 def _fill(
-    read: Read, business: Business, clients: Mapping[str, Client]
+    read: Read, business: Business, clients: Mapping[str, Client], now: datetime
 ) -> tuple[dict[str, Filled], tuple[str, ...] | None]:
     """The slots, and what was said about an invoice and not read; None: what is wanted is no new invoice."""
     filled: dict[str, Filled] = {}
     unread: tuple[str, ...] | None = ()
     parts = read.parts
+    if parts.workflow == "record-payment" and read.paid is not None:
+        return fill_payment(
+            read.text, read.paid, read.mentions, language=read.language, business=business, clients=clients, now=now
+        )
     if parts.workflow in ("publish-post", "produce-and-invoice"):
         filled["topic"] = _topic(read, "What should the post be about?")
         filled["title"] = title(read.text), None

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from agentos.errors import AgentOSError
 from agentos.events.record import Record
-from agentos.invariants import approvals, effects, log, money, numbers, sealing, steps, tasks
+from agentos.invariants import approvals, effects, findings, log, money, numbers, repairs, sealing, steps, tasks
 from agentos.invariants.registry import EVERY, INVARIANTS, Invariant, Violation
 from agentos.invariants.world import World, task_of
 from agentos.platform import Store
 
-FAMILIES = (log, tasks, steps, effects, approvals, numbers, money, sealing)
+FAMILIES = (log, tasks, steps, effects, approvals, numbers, repairs, findings, money, sealing)
 
 
 @dataclass

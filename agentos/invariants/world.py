@@ -8,7 +8,9 @@ from typing import Any
 
 from agentos.events.record import Record
 from agentos.invariants.money import Money
+from agentos.monitor.state import Findings
 from agentos.platform import Store
+from agentos.reconcile.state import Drifts
 from agentos.tasks.state import TaskState, apply
 
 Json = dict[str, Any]
@@ -86,6 +88,8 @@ class World:
         self.restored = False
         self.looking = False
         """Between a restore and the start that looks outside first: what is adopted then was done before."""
+        self.findings = Findings()
+        self.drifts = Drifts()
         self.money = Money()
         self.blobs: set[str] = set()
         """Names that were looked at."""
@@ -181,6 +185,14 @@ class World:
         series.last, series.first = data["number"], False
         series.texts.add(data["text"])
         self.numbers[number] = (data["effect"], record.correlation or "")
+
+    def _finding(self, record: Record, _: Task | None) -> None:
+        self.findings.apply(record)
+
+    def _drift(self, record: Record, _: Task | None) -> None:
+        self.drifts.apply(record)
+
+    _repair = _drift
 
     def _platform(self, record: Record, _: Task | None) -> None:
         if record.type in ("platform.stopped", "platform.started"):

@@ -86,6 +86,12 @@ class Lanes(Settings):
     low_urgency_overnight: bool = False
 
 
+class Repairs(Settings):
+    """How many differences between the log and the outside world become a repair task on one day; others wait."""
+
+    per_day: int = Field(default=5, ge=0, le=1000)
+
+
 class Policy(Settings):
     """`policy.toml`. Amounts are in `currency`; `rates` says what one unit of another currency costs in it."""
 
@@ -98,6 +104,7 @@ class Policy(Settings):
     approvals: Approvals = Approvals()
     attention: Attention = Attention()
     hours: Lanes = Lanes()
+    repairs: Repairs = Repairs()
 
     def rule(self, system: str, verb: str) -> Rule | None:
         return self.actions.get(f"{system}.{verb}")

@@ -32,6 +32,7 @@ from agentos.events.types import (
 )
 from agentos.ids import uuid7
 from agentos.platform import RESTORED, Store
+from agentos.reconcile.closing import closed
 from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
@@ -63,11 +64,15 @@ def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[
 
 @dataclass(frozen=True)
 class Desk:
-    """The operator's hand on the log. `via` is how she spoke: "terminal", "desk", "demo"."""
+    """The operator's hand on the log. `via` is how she spoke: "terminal", "desk", "demo".
+
+    `make_id` makes intents' and tasks' ids, from milliseconds since 1970: seeded, a simulation is the same each time.
+    """
 
     store: Store
     via: str = "terminal"
     clock: Clock = field(default_factory=SystemClock)
+    make_id: Callable[[int], str] = uuid7
 
     # -- finding
 
@@ -97,6 +102,9 @@ class Desk:
 
     # -- opening
 
+    def _new_id(self) -> str:
+        return self.make_id(int(self.clock.now().timestamp() * 1000))
+
     def submit(
         self,
         text: str,
@@ -108,12 +116,14 @@ class Desk:
         rehearsal: bool = False,
         by: datetime | None = None,
         budget: dict[str, Any] | None = None,
+        task: str | None = None,
     ) -> str:
-        """Record the intent and open its task; returns the task's id once both are durable.
+        """Record the intent and open its task; returns the task's id once both are durable. `task` is the id that a
+        caller made who wants to hold its lease from the beginning.
 
         `check(text)` may raise IntentRejected (the raw text is kept all the same) and names the client whose key seals.
         """
-        intent, task = uuid7(), uuid7()
+        intent, task = self._new_id(), task or self._new_id()
         try:
             subject, rejected = check(text), None
         except AgentOSError as error:
@@ -142,7 +152,7 @@ class Desk:
             raise Refused(
                 f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands"
             )
-        task = uuid7()
+        task = self._new_id()
         by = state.by if state.by is not None and state.by > self.clock.now() else None
         opened = TaskOpened(
             task=task, intent=state.intent, trigger=state.trigger, rehearsal=state.rehearsal, by=by, budget=state.budget
@@ -312,6 +322,7 @@ class Desk:
                 withdrawn = ApprovalWithdrawn(card=card.id, why="the task was cancelled")
                 events.append(self._event(state, withdrawn, f"approval.withdrawn/{card.id}"))
             unused = [effect for effect in current.effects.values() if not effect.is_done]
+            events += closed(reader, current, "kept", why, actor="operator")
             return [*events, *voided_numbers(reader, state.id, unused, "the task was cancelled")]
 
         self.store.log.append(on)

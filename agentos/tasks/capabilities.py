@@ -112,6 +112,14 @@ async def business_answers(run: TaskRun, *, client: str) -> dict[str, Any]:
     }
 
 
+async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
+    """A client's invoices, each with what was paid for it and what is open."""
+    from agentos.tasks.invoices import invoices
+
+    found = await asyncio.to_thread(invoices, run.platform.log)
+    return [one.to_json() for one in found.values() if one.client == client]
+
+
 async def site_slugs(run: TaskRun) -> list[str]:
     """Slugs that are taken, by posts and by drafts of the operator's that are not committed yet."""
     system = run.platform.systems["site"]
@@ -129,12 +137,37 @@ async def compliance_rules(run: TaskRun) -> list[dict[str, Any]]:
         raise Question("rules.toml", f"{error} Then answer “retry”.", ("retry",)) from None
 
 
+async def views_catalogue(run: TaskRun) -> list[dict[str, Any]]:
+    from agentos.capabilities.views import catalogue
+
+    return await asyncio.to_thread(catalogue)
+
+
+async def views_query(run: TaskRun, *, query: dict[str, Any]) -> dict[str, Any]:
+    """What a typed query over the views comes to; see `agentos.capabilities.views`."""
+    from agentos.capabilities.views import ask
+
+    store, client, now = run.platform.store, run.subject, run.now()
+    return await asyncio.to_thread(lambda: ask(store, query, client=client, now=now))
+
+
+async def drift_get(run: TaskRun, *, fingerprint: str) -> dict[str, Any]:
+    """{kind, words, proposal}: what was found to differ, and what would mend it (None where only a person can)."""
+    from agentos.reconcile.mending import mending
+
+    return await asyncio.to_thread(mending, run.platform, fingerprint)
+
+
 CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "knowledge.search": knowledge_search,
     "web.read": web_read,
     "clients.get": clients_get,
     "business.get": business_get,
     "business.answers": business_answers,
+    "invoices.list": invoices_list,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
+    "views.catalogue": views_catalogue,
+    "views.query": views_query,
+    "drift.get": drift_get,
 }

@@ -17,7 +17,7 @@ from agentos.tasks.values import digest_of
 async def ask(run: TaskRun, step: str, question: Question) -> None:
     """A question to the operator: its answer comes back to the step as `kit.answers[slot]`."""
     content = {"slot": question.slot, "text": question.text, "choices": list(question.choices)}
-    await request(run, step, kind="question", title=question.text, question=content)
+    await request(run, step, kind="question", title=question.text, reasons=question.reasons, question=content)
 
 
 async def request(

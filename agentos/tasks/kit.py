@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from agentos.agent import Answer, M, Manifest, Semantic, Tier
 from agentos.ids import uuid7
 from agentos.models.request import ModelRequest
+from agentos.tasks.rows import clients_of
 from agentos.tasks.values import digest_of
 
 INFLUENCE = {"knowledge.search": "knowledge", "web.read": "web"}
@@ -80,7 +81,9 @@ class AgentKit:
         if capability == "clients.get":
             self.holds.add(str(arguments.get("id")))
         request = digest_of([capability, arguments])
-        return await self._caller.tool(capability, arguments, request, self._nth(request))
+        answer = await self._caller.tool(capability, arguments, request, self._nth(request))
+        self.holds |= clients_of(answer)
+        return answer
 
     async def write(self, system: str, prompt: str, *, max_tokens: int = 2000, tier: Tier | None = None) -> Answer[str]:
         answer = await self._ask(

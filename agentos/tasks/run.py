@@ -16,6 +16,7 @@ from agentos.ids import digest
 from agentos.platform import Platform, refuse_if_stopped
 from agentos.tasks.lease import Lease
 from agentos.tasks.plan import Plan, Step
+from agentos.tasks.rows import sealed_rows
 from agentos.tasks.signals import Until
 from agentos.tasks.state import StepState, TaskState, apply, fold
 from agentos.tasks.values import BLOB, LARGE, canonical, unpack
@@ -252,6 +253,7 @@ class TaskRun:
 
     async def pack(self, value: Any, subject: str | None = None) -> Any:
         """`pack` for this task's client (or `subject`); a large value's blob is written off the loop."""
+        value = sealed_rows(value, self.platform.blobs.sealer, subject or self.subject)
         data = canonical(value)
         if len(data) <= LARGE:
             return value

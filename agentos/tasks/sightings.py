@@ -47,7 +47,7 @@ def look_outside(platform: Platform) -> Sighted:
     """Ask every system. Raises Transient, Permanent or InDoubt when one can't be looked at: then nothing may go on."""
     sighted = Sighted()
     for system in platform.systems.values():
-        seen = {thing.key: thing for thing in [*_taken_back(system), *system.observe()] if thing.key}
+        seen = {thing.key: thing for thing in [*_taken_back(system), *_observed(system)] if thing.key}
         sighted.documents += [thing for thing in seen.values() if thing.kind in ("invoice", "credit_note")]
         before = len(sighted.found)
         for thing in seen.values():
@@ -57,6 +57,15 @@ def look_outside(platform: Platform) -> Sighted:
             if thing_seen is None or thing_seen.data.get("state") == "recalled":
                 _look_for_undo(system, key, standing, sighted)
     return sighted
+
+
+def _observed(system: System) -> list[Observed]:
+    """Of a record that can't be read it can't be told what it is of: absence proves nothing then."""
+    seen = list(system.observe())
+    if spoilt := [thing.data.get("file") or thing.ref for thing in seen if thing.kind == "unreadable"]:
+        hint = "Bring it back from a backup, or move it away."
+        raise Permanent(f"{spoilt[0]} can't be read.", hint=hint, code=f"{system.name}.record")
+    return seen
 
 
 def _taken_back(system: System) -> Iterable[Observed]:

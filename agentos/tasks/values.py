@@ -8,6 +8,7 @@ import orjson
 
 from agentos.events.blobs import Blobs
 from agentos.ids import digest
+from agentos.tasks.rows import opened_rows, sealed_rows
 
 LARGE = 4096
 """Bytes of JSON above which a value becomes a blob."""
@@ -24,7 +25,8 @@ def digest_of(value: Any) -> str:
 
 
 def pack(value: Any, blobs: Blobs, subject: str | None) -> Any:
-    """`value`, or {"$blob": digest} once its bytes are durable."""
+    """`value`, or {"$blob": digest} once its bytes are durable. Rows about other clients are sealed with their keys."""
+    value = sealed_rows(value, blobs.sealer, subject)
     data = canonical(value)
     return {BLOB: blobs.put(data, subject)} if len(data) > LARGE else value
 
@@ -33,5 +35,5 @@ def unpack(value: Any, blobs: Blobs, subject: str | None) -> Any:
     """The value again. None when it belonged to a client who was forgotten."""
     if isinstance(value, dict) and value.keys() == {BLOB}:
         data = blobs.get(value[BLOB], subject)
-        return None if data is None else orjson.loads(data)
-    return value
+        value = None if data is None else orjson.loads(data)
+    return opened_rows(value, blobs.sealer)

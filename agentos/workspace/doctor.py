@@ -18,6 +18,7 @@ from agentos.errors import AgentOSError, WorkspaceError
 from agentos.workspace.find import CONFIGURATION
 from agentos.workspace.load import Workspace, left_out, load_clients, load_configuration
 from agentos.workspace.model import Business, ModelEndpoint, SmtpSettings
+from agentos.workspace.pulse import SILENT_HINT, silent
 
 State = Literal["ok", "missing", "wrong", "unreachable"]
 _LEAST_FREE = 500 * 1024 * 1024
@@ -46,7 +47,7 @@ def examine(root: Path, environ: Mapping[str, str], *, timeout: float = 2.0) -> 
     except WorkspaceError as error:
         workspace = None
         findings.append(Finding("configuration", "wrong", error.message, error.hint))
-    findings += [*_switch(root), *_files(root), *_backup(root)]
+    findings += [*_switch(root), *_pulse(root), *_files(root), *_backup(root)]
     if workspace is not None:
         findings += [*_identity(workspace.configuration.business), *_clients(workspace)]
         findings += _outside(workspace, environ, timeout)
@@ -100,6 +101,11 @@ def _switch(root: Path) -> Iterator[Finding]:
         why = stop_reason(file) or "state/STOPPED is there"
         mend = f"{MEND}." if why.startswith(NOT_WRITTEN) else "Run: agentos start"
         yield Finding("switch", "wrong", f"The platform is stopped: {why}.", mend)
+
+
+def _pulse(root: Path) -> Iterator[Finding]:
+    for silence in silent(root):
+        yield Finding("pulse", "wrong", f"{silence}.", SILENT_HINT)
 
 
 def _writable(folder: Path) -> bool:

@@ -151,7 +151,7 @@ def left_out(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _edited_paths(root: Path) -> Iterator[Path]:
-    for name in (CONFIGURATION, "policy.toml", "rules.toml"):
+    for name in (CONFIGURATION, "policy.toml", "rules.toml", "monitor.toml"):
         if (root / name).is_file():
             yield root / name
     for folder in _FOLDERS:

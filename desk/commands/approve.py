@@ -19,7 +19,7 @@ from desk.session import Session
 @click.option("--no-wait", is_flag=True, help="Record the answer only; `agentos up` or `agentos resume` goes on.")
 def command(session: Session, card: str, strike: tuple[str, ...], no_wait: bool) -> int:
     """Let CARD's effects happen, all or all but those struck out."""
-    _, shown = session.desk.card(card)
+    asking, shown = session.desk.card(card)
     effects = shown.data["effects"]
     also = resting(effects, strike)
     if also:
@@ -30,6 +30,8 @@ def command(session: Session, card: str, strike: tuple[str, ...], no_wait: bool)
             session.say("Nothing was approved.")
             return 0
     without = [*strike, *also]
+    if not no_wait:
+        session.hold(asking.id)
     state = session.desk.approve(card, strike)
     said = "Approved" + (f", without {', '.join(without)}" if without else "")
     code = then_on(session, state, said, wait=not no_wait)

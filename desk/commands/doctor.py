@@ -48,14 +48,17 @@ def _recipes(session: Session) -> list[Finding]:
 
 
 def _rules(session: Session) -> list[Finding]:
+    from agentos.monitor.thresholds import load_thresholds
     from agentos.workspace.doctor import Finding
     from agentos.workspace.rules import load_rules
 
-    try:
-        load_rules(session.root)
-    except WorkspaceError as error:
-        return [Finding("rules", "wrong", error.message, error.hint)]
-    return []
+    found = []
+    for name, load in (("rules", load_rules), ("monitor", load_thresholds)):
+        try:
+            load(session.root)
+        except WorkspaceError as error:
+            found.append(Finding(name, "wrong", error.message, error.hint))
+    return found
 
 
 def _remembered(session: Session) -> list[Finding]:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from agentos.ids import short
+from agentos.ids import short, uuid7
 from desk.moments import moment_ahead
 from desk.options import as_command
 from desk.render.style import bold, cut, dim
@@ -36,7 +36,12 @@ def command(
     said = f"{said}\n\nConfidential." if confidential else said
     deadline = moment_ahead(by, session.now, session.zone) if by else None
     task = session.desk.submit(
-        said, check=checker(session.root), rehearsal=rehearse, by=deadline, budget=budget_of(budget)
+        said,
+        check=checker(session.root),
+        rehearsal=rehearse,
+        by=deadline,
+        budget=budget_of(budget),
+        task=None if background else session.hold(uuid7()),
     )
     if background:
         session.say(task)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from agentos.tasks.readiness import due_at
+from agentos.workspace.pulse import lately, silent
 from desk import reading
 from desk.options import as_command
-from desk.render.overview import state_word, status_lines
+from desk.render.overview import alarm_lines, drift_lines, state_word, status_lines
 from desk.session import Session
 
 
@@ -18,8 +19,12 @@ def command(session: Session) -> None:
     closed = reading.closed_counts(store)
     spent = reading.spent_since(store, reading.midnight(now, zone))
     stopped = reading.stopped_because(store)
+    drifts = reading.open_drifts(store)
     due = min((at for state, _ in tasks if (at := due_at(state)) is not None), default=None)
+    silence, failed = silent(session.root), lately(session.root, now)
+    session.show(alarm_lines(silence, failed, zone, now))
     session.show(status_lines(tasks, waiting, closed, spent, stopped, due, zone, now, session.width))
+    session.show(drift_lines(drifts, session.width))
     if session.as_json:
         import click
 
@@ -33,5 +38,7 @@ def command(session: Session) -> None:
             counts[state.status] = counts.get(state.status, 0) + 1
         session.give(
             {"tasks": listed, "counts": counts, "waiting": len(waiting),
-             "spent_today": spent, "stopped": stopped, "next_due": due.isoformat() if due else None}
+             "spent_today": spent, "stopped": stopped, "next_due": due.isoformat() if due else None,
+             "silent": [one.name for one in silence], "failed_runs": [one.run for one in failed],
+             "drifts": [{"fingerprint": one.fingerprint, "since": one.at.isoformat()} | one.data for one in drifts]}
         )  # fmt: skip

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from agentos.ids import short
+from agentos.reconcile.state import DriftState
 from agentos.tasks.state import CardState, TaskState
+from agentos.workspace.pulse import SILENT_HINT, FailedRun, Silence
 from desk.render.style import bad, bold, columns, costs, cut, dim, good, line, moment, money, span, warn
 
 SOON = timedelta(hours=12)
@@ -90,6 +92,24 @@ def status_lines(
         lines.append(f"Next due: {moment(due, zone, now)}")
     for _, card in waiting:
         lines += _expiry(card, zone, now)
+    return lines
+
+
+def drift_lines(drifts: list[DriftState], width: int) -> list[str]:
+    """What differs outside by the last look; nothing where nothing does."""
+    if not drifts:
+        return []
+    lines = [warn(f"Differs from the log: {len(drifts)}") + "  (agentos reconcile)"]
+    return lines + [dim(f"  - {cut(line(str(one.data['words'])), max(width - 4, 24))}") for one in drifts]
+
+
+def alarm_lines(silence: list[Silence], failed: list[FailedRun], zone: tzinfo, now: datetime) -> list[str]:
+    """What of `agentos up` is not as it should be; nothing where all is well."""
+    lines = [bad(f"{one}. {SILENT_HINT}") for one in silence]
+    if failed:
+        newest = failed[-1]
+        when = moment(newest.at, zone, now)
+        lines.append(warn(f"{len(failed)} run(s) failed today, the last at {when}: {newest.job} {newest.run[:8]}."))
     return lines
 
 

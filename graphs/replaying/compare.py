@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from agentos.events.blobs import Blobs
+from agentos.tasks.rows import opened_rows
 from agentos.tasks.values import unpack
 
 Json = dict[str, Any]
@@ -58,6 +59,7 @@ def _opened(value: Any, blobs: Blobs, subject: str | None) -> Any:
     if isinstance(value, dict):
         if value.keys() == {"$blob"}:
             return unpack(value, blobs, subject)
+        value = opened_rows(value, blobs.sealer)
         return {key: _opened(part, blobs, subject) for key, part in value.items()}
     return [_opened(part, blobs, subject) for part in value] if isinstance(value, list | tuple) else value
 

@@ -86,7 +86,7 @@ class ReplayLog:
     def _from_outside(self, record: Record) -> bool:
         if record.type in _ANSWERS:
             return True
-        if record.type == "number.voided":  # by `agentos cancel`; an unwind makes its own
+        if record.type in ("number.voided", "drift.closed", "repair.closed"):  # by `agentos cancel`; else made again
             return any(made.type == "task.cancelled" for made in self.made.values())
         by_us = record.actor in ("system", "rehearsal") and record.type != "task.opened"
         return record.type in _OPERATOR and not by_us

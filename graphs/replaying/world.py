@@ -9,8 +9,22 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agentos.effects.port import Absent, Amounts, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import (
+    Absent,
+    Amounts,
+    Deed,
+    Expected,
+    Found,
+    Observed,
+    Proposal,
+    Receipt,
+    System,
+    Unknown,
+    Verb,
+)
 from agentos.errors import InDoubt, Permanent, Transient
+from agentos.events.blobs import Blobs
+from agentos.events.log import Reader
 from agentos.events.record import Record
 from agentos.events.witness import witness_of
 from agentos.ids import digest
@@ -36,9 +50,9 @@ def world(platform: Platform, log: ReplayLog, scratch: Path) -> Platform:
     replayed: Any = log
     blobs: Any = log.blobs
     workspace, policy = platform.workspace, platform.policy
-    files = in_force(log)
+    files = in_force(log, log.blobs)
     if "agentos.toml" in files:
-        root = _written(files, scratch)
+        root = written(files, scratch)
         workspace, policy = load_workspace(root), read_policy(root)
     store = Store(scratch, replayed, blobs, platform.store.sealer, witness_of(scratch))
     systems = RecordedSystems(platform.systems, log)
@@ -49,7 +63,7 @@ def world(platform: Platform, log: ReplayLog, scratch: Path) -> Platform:
     )  # fmt: skip
 
 
-def in_force(log: ReplayLog) -> dict[str, bytes]:
+def in_force(log: Reader, blobs: Blobs) -> dict[str, bytes]:
     """path -> content of the operator's files as the record last knew them. A forgotten client's is absent."""
     named: dict[str, Record] = {}
     for record in log.read(types=("workspace.file_changed",)):
@@ -57,13 +71,13 @@ def in_force(log: ReplayLog) -> dict[str, bytes]:
             named[record.data["path"]] = record
     found = {}
     for path, record in named.items():
-        content = log.blobs.get(record.data["blob"], record.subject) if record.data["blob"] else None
+        content = blobs.get(record.data["blob"], record.subject) if record.data["blob"] else None
         if content is not None:
             found[path] = content
     return found
 
 
-def _written(files: Mapping[str, bytes], scratch: Path) -> Path:
+def written(files: Mapping[str, bytes], scratch: Path) -> Path:
     """A folder for each set of files: reading them again costs more than a pass."""
     root = scratch / digest(repr(sorted(files.items())).encode())[:16]
     for path, content in files.items() if not root.exists() else ():
@@ -159,6 +173,13 @@ class RecordedSystem:
 
     def observe(self) -> Iterable[Observed]:
         return ()
+
+    def expects(self, deed: Deed) -> Expected | None:
+        return self._system.expects(deed)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """What was proposed then is a tool's answer on the record."""
+        return None
 
     def _proposed(self, record: Record) -> Proposal:
         data = record.data

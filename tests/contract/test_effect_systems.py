@@ -19,7 +19,7 @@ from agentos.clock import FixedClock
 from agentos.effects.invoice import InvoiceSystem
 from agentos.effects.ledger import LedgerSystem
 from agentos.effects.mail import MailSystem
-from agentos.effects.port import Absent, Found, Proposal, Receipt, System, effect_key
+from agentos.effects.port import Absent, Deed, Found, Proposal, Receipt, System, effect_key
 from agentos.effects.site import SiteSystem
 from agentos.errors import Permanent
 from agentos.tasks.items import filled
@@ -245,6 +245,60 @@ def test_it_can_be_done_again_after_an_undo_under_the_next_generation(case: Case
     second = case.system.undo(case.verb, payload, again)
     assert second is not None
     assert (second.slot, second.payload) != (proposal.slot, proposal.payload)
+
+
+def deed_of(case: Case, receipt: Receipt, payload: dict[str, Any] | None = None) -> Deed:
+    return Deed(case.key(), case.verb, payload or case.payload, receipt)
+
+
+def test_what_is_expected_of_a_deed_is_what_is_seen_until_somebody_touches_it(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    expected = case.reopen().expects(deed_of(case, receipt))
+    if expected is None:
+        pytest.skip("nothing of it stays to be seen")
+    (seen,) = [one for one in case.system.observe() if one.key == expected.key]
+    assert (seen.kind, seen.ref, seen.digest) == (expected.kind, expected.ref, expected.digest)
+    assert expected.stays == (not case.gone_after_undo)
+
+
+def test_of_a_deed_with_a_poor_receipt_nothing_false_is_expected(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    whole = case.system.expects(deed_of(case, receipt))
+    for one in lacking(receipt):
+        expected = case.system.expects(deed_of(case, one))
+        assert expected is None or whole is not None
+        if expected is not None and whole is not None:
+            assert (expected.key, expected.ref, expected.digest or whole.digest) == (
+                whole.key, whole.ref, whole.digest,
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["missing", "changed", "returned", "unknown", "double", "unassigned"])
+def test_a_repair_is_a_declared_verb_or_nothing(case: Case, kind: str) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    proposals = [case.system.repair(kind, receipt.ref, deed) for deed in (None, deed_of(case, receipt))]
+    for proposal in [*proposals, case.system.repair(kind, receipt.ref, deed_of(case, receipt, {"odd": 1}))]:
+        if proposal is not None:
+            assert (proposal.system, proposal.verb in case.system.verbs) == (case.system.name, True)
+            assert json.loads(json.dumps(proposal.payload)) == proposal.payload
+
+
+def test_a_repair_of_what_is_gone_is_done_once_found_and_as_it_was(case: Case) -> None:
+    receipt = case.system.do(case.verb, case.payload, case.key())
+    deed = deed_of(case, receipt)
+    proposal, expected = case.system.repair("missing", receipt.ref, deed), case.system.expects(deed)
+    if proposal is None or expected is None:
+        pytest.skip("only the operator can")
+    before = list(case.system.observe())
+    key = effect_key(case.system.account, proposal.verb, "task-9/repair")
+    done = case.system.do(proposal.verb, proposal.payload, key)
+    assert case.reopen().do(proposal.verb, proposal.payload, key) == done
+    assert case.reopen().find(proposal.verb, proposal.payload, key) == Found(done)
+    after = case.reopen().expects(Deed(key, proposal.verb, proposal.payload, done))
+    assert (after.key, after.ref, after.digest) == (expected.key, expected.ref, expected.digest) if after else False
+    assert [(one.key, one.digest) for one in case.system.observe() if one.key == deed.key] == [
+        (one.key, one.digest) for one in before
+    ]
 
 
 def lacking(receipt: Receipt) -> list[Receipt]:

@@ -87,6 +87,8 @@ class Doom:
 
     left: int = 0
     after: bool = False
+    dead: bool = False
+    """What still runs of a process that was killed (a `finally`, an error handler) appends nothing."""
 
 
 class MortalLog:
@@ -112,12 +114,14 @@ class MortalLog:
     def _mortally(self, act: Callable[[], Any]) -> Any:
         doom = self._doom
         doom.left -= 1
-        if doom.left == 0 and not doom.after:
+        if doom.dead or (doom.left == 0 and not doom.after):
+            doom.dead = True
             raise Killed
         result = act()
         if doom.left == 0:  # it is durable, and nobody learns of it
             if isinstance(result, Future):
                 result.result()
+            doom.dead = True
             raise Killed
         return result
 

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from agentos.agent import Kit, Manifest
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -94,6 +96,12 @@ class OrderSystem:
         for line in self._client.get(PATHS["order"]).json():
             if line["ref"] not in cancelled:
                 yield Observed("order", line["ref"], line["key"], digest(repr(line["body"]).encode()))
+
+    def expects(self, deed: Deed) -> Expected | None:
+        return None
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        return None
 
 
 def branches(url: str) -> dict[str, System]:

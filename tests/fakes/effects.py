@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from agentos.effects.port import Absent, Found, Observed, Proposal, Receipt, Unknown, Verb
+from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Proposal, Receipt, Unknown, Verb
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 
@@ -39,6 +39,7 @@ class FakeSystem:
         self.verbs: Mapping[str, Verb] = {
             "act": Verb("act", reversible, "Taken back.", repeat, absence, held=held, outgoing=outgoing),
             "unact": Verb("unact", "final", "Can't be undone.", repeat, absence),
+            "restore": Verb("restore", "final", "Can't be undone.", repeat, absence),
         }
         self.done: dict[str, tuple[str, dict[str, Any]]] = {}
         self.attempts: list[tuple[str, str, dict[str, Any]]] = []
@@ -94,7 +95,21 @@ class FakeSystem:
         for key, (verb, payload) in self.done.items():
             ref = _receipt(key).ref
             if verb == "act" and ref not in undone:
-                yield Observed("thing", ref, key, digest(repr(sorted(payload.items())).encode()))
+                yield Observed("thing", ref, key, _content(payload))
+
+    def expects(self, deed: Deed) -> Expected | None:
+        if deed.verb == "unact":
+            return None
+        back = deed.verb == "restore"
+        key, payload = (deed.payload["of"], deed.payload["payload"]) if back else (deed.key, deed.payload)
+        return Expected(key, "thing", _receipt(key).ref, f"The {payload.get('what', 'thing')}",
+                        _content(payload) if payload else None)  # fmt: skip
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        if kind not in ("missing", "changed") or deed is None:
+            return None
+        return Proposal(system=self.name, verb="restore", slot="thing", title="Put it back",
+                        payload={"of": deed.key, "payload": deed.payload}, subject=deed.subject)  # fmt: skip
 
     def _act(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         repeat = self.verbs[verb].repeat
@@ -102,9 +117,15 @@ class FakeSystem:
             raise Permanent("The fake has done this already.")
         if key not in self.done or repeat == "unsafe":
             self.copies += 1
+        if verb == "restore":
+            self.done[payload["of"]] = ("act", payload["payload"])
         self.done.setdefault(key, (verb, payload))
         return _receipt(key)
 
 
 def _receipt(key: str) -> Receipt:
     return Receipt(ref=digest(key.encode())[:12], data={"key": key})
+
+
+def _content(payload: dict[str, Any]) -> str:
+    return digest(repr(sorted(payload.items())).encode())

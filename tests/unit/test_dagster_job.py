@@ -48,11 +48,15 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def advance(root: Path, instance: dg.DagsterInstance, *tasks: str) -> dg.ExecuteInProcessResult:
-    return defs.get_job_def("advance_tasks").execute_in_process(
-        instance=instance,
-        resources={"platform": PlatformResource(workspace=str(root))},
-        run_config={"ops": {"advance": {"config": {"tasks": list(tasks), "linger_seconds": 0.0}}}},
-        raise_on_error=False,
+    return (
+        defs()
+        .resolve_job_def("advance_tasks")
+        .execute_in_process(
+            instance=instance,
+            resources={"platform": PlatformResource(workspace=str(root))},
+            run_config={"ops": {"advance": {"config": {"tasks": list(tasks), "linger_seconds": 0.0}}}},
+            raise_on_error=False,
+        )
     )
 
 

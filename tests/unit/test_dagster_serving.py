@@ -21,9 +21,10 @@ import yaml
 
 from agentos.errors import AgentOSError, WorkspaceError
 from agentos_assets import children, guard
-from agentos_assets.children import MOST_DEATHS, Family, Service
+from agentos_assets.children import MADE_WAY, MOST_DEATHS, TO_OPERATOR, Family, Service
+from agentos_assets.environment import harmless
 from agentos_assets.home import LONGEST_SOCKET, make_home
-from agentos_assets.serving import AlreadyUp, free_port, harmless, serve
+from agentos_assets.serving import AlreadyUp, free_port, serve, services_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STUBBORN = (
@@ -127,6 +128,21 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert port < free_port("127.0.0.1", port) <= port + 49
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])
+def test_a_page_that_only_this_machine_reaches_has_its_buttons(tmp_path: Path, host: str) -> None:
+    assert "--read-only" not in page_of(tmp_path, host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "studio.example", ""])
+def test_beyond_loopback_the_page_is_read_only(tmp_path: Path, host: str) -> None:
+    assert "--read-only" in page_of(tmp_path, host)
+
+
+def page_of(root: Path, host: str) -> list[str]:
+    (page,) = [one for one in services_of(root, make_home(root), host, 3000) if one.name == "webserver"]
+    return list(page.argv)
 
 
 def test_page_and_daemon_see_no_key() -> None:
@@ -248,6 +264,23 @@ def test_one_that_lived_long_starts_again_with_a_clean_slate(tmp_path: Path, mon
     one.start().wait()
     monkeypatch.setattr(children, "STEADY", 0.0)
     assert one.plan_restart() == 0.5
+
+
+def test_one_that_makes_way_for_itself_starts_again_at_once_however_often(tmp_path: Path) -> None:
+    one = service(tmp_path, f"raise SystemExit({MADE_WAY})")
+    for _ in range(MOST_DEATHS + 2):
+        one.start().wait()
+        assert one.plan_restart() == 0
+
+
+def test_what_a_service_says_to_the_operator_is_heard_once(tmp_path: Path) -> None:
+    one = service(tmp_path, f"print('chatter'); print('{TO_OPERATOR}Runs start slowly.')")
+    assert one.news() == []
+    one.start().wait()
+    assert one.news() == ["Runs start slowly."]
+    assert one.news() == []
+    one.start().wait()
+    assert one.news() == ["Runs start slowly."]
 
 
 def test_a_group_of_zombies_is_no_reason_to_wait() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from agentos.agent import Kit, Question
 from agentos.events.record import Record
 from agentos.events.types import FACTS
+from agentos.reconcile.observing import observe_and_record
 from agentos.secrets.sealing import MARK
+from agents import reconciler
 from tests.fakes.effects import FakeSystem
 from tests.fakes.models import FakeModels
 from tests.fakes.platform import ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes
@@ -53,7 +56,8 @@ async def recorded(tmp_path: Path) -> list[Record]:
         return AnyResult(said=(await kit.write("", "Say something.")).value)
 
     system = FakeSystem()
-    agents = [
+    agents: list[Any] = [
+        reconciler,
         FakeAgent("make", make, tier="local", capabilities=["clients.get"]),
         FakeAgent("offer", proposes("one")),
     ]
@@ -77,6 +81,20 @@ async def recorded(tmp_path: Path) -> list[Record]:
             await bench.advance(task)
         if fate == "approve":
             await bench.advance(bench.desk.undo(bench.desk.undoable(task)))
+    for fate in ("keep", "repair"):
+        task = bench.submit(TEXT, check=lambda _: "acme-studio")
+        bench.desk.answer((await bench.advance(task)).state.open_cards()[0].id, "blue")
+        bench.desk.approve((await bench.advance(task)).state.open_cards()[0].id)
+        (key,) = (await bench.advance(task)).state.effects
+        del system.done[key]
+        (repair,) = observe_and_record(bench.platform, "fake").opened
+        if fate == "keep":
+            bench.desk.cancel(repair, "leave it")
+            continue
+        bench.desk.approve((await bench.advance(repair)).state.open_cards()[0].id)
+        await bench.advance(repair)
+        del system.done[key]
+        assert observe_and_record(bench.platform, "fake").findings[0].stands == "told"
     bench.desk.stop("a test")
     bench.desk.start()
     records = list(bench.platform.log.read())

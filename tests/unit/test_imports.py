@@ -72,3 +72,16 @@ def test_reading_the_log_and_folding_a_task_needs_no_pydantic() -> None:
     code = "import sys, agentos.events.sqlite, agentos.tasks.state\nprint('pydantic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "False"
+
+
+def test_great_expectations_is_imported_in_one_place_that_nothing_imports_before_it_checks() -> None:
+    """It takes seconds and 200 MB: a command, a sensor or a run that checks nothing must not pay for it."""
+    (place,) = [path for name, path in imported().items() if name == "great_expectations"]
+    assert place == "agentos/expectations/great.py"
+    light = "agentos_assets.definitions, desk.main, desk.commands.check, desk.commands.status, agentos.expectations"
+    found = "sorted({'great_expectations', 'pandas'} & set(sys.modules))"
+    code = f"import sys, {light}.published; print(*{found})"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == ""

@@ -273,6 +273,36 @@ async def test_a_budget_that_was_overshot_is_found(tmp_path: Path) -> None:
     assert broken(made) == {"budget.kept"}
 
 
+REPAIR = {"fingerprint": "f", "task": "t"}
+DRIFT = {
+    "fingerprint": "f",
+    "system": "fake",
+    "kind": "missing",
+    "thing": "fake:test/act/a",
+    "ref": "a",
+    "words": "It is gone.",
+}
+FALSE_REPAIRS: list[tuple[list[tuple[str, str, dict[str, Any]]], str]] = [
+    ([("drift.detected", "drift/f/1", DRIFT), ("drift.detected", "drift/f/2", DRIFT)], "drift.once"),
+    ([("drift.closed", "drift.closed/f/1", {"fingerprint": "f", "how": "gone"})], "drift.closed_open"),
+    ([("repair.opened", "repair/f", REPAIR)], "repair.once"),
+    ([("repair.closed", "repair.closed/f", REPAIR | {"how": "gone"})], "repair.closed_opened"),
+    ([("drift.detected", "drift/f/1", DRIFT | {"escalated": True}), ("repair.opened", "repair/f", REPAIR)],
+     "repair.unrepaired"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("events", "code"), FALSE_REPAIRS, ids=lambda one: one if isinstance(one, str) else "")
+async def test_a_false_repair_is_found(
+    tmp_path: Path, events: list[tuple[str, str, dict[str, Any]]], code: str
+) -> None:
+    made, task = await finished(tmp_path)
+    assert broken(made) == set()
+    for type, key, data in events:
+        false_event(made, task, type, key=key, stream="drift/f", **data)
+    assert code in broken(made)
+
+
 async def test_a_client_in_the_open_is_found(tmp_path: Path) -> None:
     made, _task = await waiting(tmp_path)
     blob = made.platform.blobs.put(b'name = "Acme Studio"', "acme-studio")

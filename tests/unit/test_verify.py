@@ -142,3 +142,14 @@ def test_an_export_holds_every_event(pristine: Path, tmp_path: Path, format: str
 
         frame = pl.read_parquet(files)
         assert frame["seq"].to_list() == list(range(1, 41))
+
+
+def test_a_passage_names_its_file_and_no_blob(tmp_path: Path) -> None:
+    """An answer of knowledge.search that is small enough to stand in the event itself."""
+    store = open_store(tmp_path)
+    passage = {"source": "notes.md", "text": "Short.", "origin": "knowledge", "blob": "46ae" * 16}
+    store.log.append(NewEvent("tool.called", "task/t", {"answer": [passage]}))
+    assert verify(store.log, blobs=store.blobs).ok
+    store.log.append(NewEvent("tool.called", "task/t", {"answer": [passage | {"origin": "web"}]}))
+    assert not verify(store.log, blobs=store.blobs).ok
+    store.close()

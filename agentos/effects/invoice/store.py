@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,27 @@ class Store:
                     code="invoice.record",
                 ) from error
 
+    def record_at(self, number: str) -> Record | None:
+        """The record under this number; None where there is none that can be read."""
+        try:
+            return Record.model_validate_json(self.path(number, "json").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def unreadable(self) -> Iterator[Path]:
+        """Records that somebody has made unreadable."""
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                Record.model_validate_json(path.read_bytes())
+            except ValidationError:
+                yield path
+
+    def readable(self) -> Iterator[Record]:
+        """All records but the unreadable ones."""
+        for path in sorted(self.folder.glob("*.json")):
+            with suppress(ValidationError):
+                yield Record.model_validate_json(path.read_bytes())
+
     def with_key(self, key: str) -> Record | None:
         return next((record for record in self.records() if record.key == key), None)
 
@@ -78,15 +100,56 @@ class Store:
         write_file(self.path(record.number, "xml"), xml)
         write_file(self.path(record.number, "json"), record.model_dump_json(indent=1).encode())
 
+    def put_back(self, record: Record, pdf: bytes, xml: bytes) -> None:
+        """The same, over whatever lies there; that is kept in `replaced/`."""
+        written = {"pdf": pdf, "xml": xml, "json": record.model_dump_json(indent=1).encode()}
+        for suffix, data in written.items():
+            path = self.path(record.number, suffix)
+            present = path.read_bytes() if path.exists() else data
+            if present != data:
+                write_file(self.folder / "replaced" / f"{path.stem}-{digest(present)[:8]}.{suffix}", present)
+            write_file(path, data)
+
+    def touched(self, record: Record) -> list[str]:
+        """Names of its files that are not as they were issued, with what is the matter."""
+        found = []
+        for suffix, issued in (("pdf", record.pdf_digest), ("xml", record.xml_digest)):
+            path = self.path(record.number, suffix)
+            if not path.exists():
+                found.append(f"{path.name} is gone")
+            elif digest(path.read_bytes()) != issued:
+                found.append(f"{path.name} was changed")
+        return found
+
     def content(self, record: Record) -> str:
         """The digest of what lies there now: equals that of an untouched invoice, differs after an edit by hand."""
-        parts = [self.path(record.number, suffix) for suffix in ("pdf", "xml")]
-        return digest("\n".join(digest(p.read_bytes()) if p.exists() else "gone" for p in parts).encode())
+        return digest("\n".join(self.digests(record)).encode())
+
+    def digests(self, record: Record) -> tuple[str, str]:
+        """Of its PDF and its XML as they lie there now; "gone" for one that does not."""
+        pdf, xml = (self.path(record.number, suffix) for suffix in ("pdf", "xml"))
+        return _digest_at(pdf), _digest_at(xml)
+
+
+def _digest_at(path: Path) -> str:
+    return digest(path.read_bytes()) if path.exists() else "gone"
 
 
 def untouched(record: Record) -> str:
     """The digest that `content` gives while nobody has changed the files."""
     return digest(f"{record.pdf_digest}\n{record.xml_digest}".encode())
+
+
+_SAID = ("number", "issued_on", "due", "net", "vat", "gross", "currency", "client", "key")
+
+
+def as_issued(receipt: dict[str, Any], pdf: str, xml: str) -> str | None:
+    """Digest over what the record says was issued and over its files, by their digests; None where it says too
+    little."""
+    said = [receipt.get(name) for name in _SAID]
+    if not all(isinstance(one, str) for one in said):
+        return None
+    return digest("\n".join([*map(str, said), pdf, xml]).encode(errors="replace"))
 
 
 def filename(number: str) -> str:

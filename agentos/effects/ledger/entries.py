@@ -1,10 +1,10 @@
-"""What is booked: the payloads of `ledger.book` and `ledger.reverse`."""
+"""What is booked: the payloads of `ledger.book`, `ledger.receive` and `ledger.reverse`."""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,6 +37,20 @@ class Entry(BaseModel):
         return self
 
 
+class Payment(BaseModel):
+    """The payload of `receive`: money from one client for one invoice, on the day `date`. It may be a part of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: date
+    invoice: Number
+    client: str = Field(min_length=1)
+    payee: Note = ""
+    narration: Note = ""
+    amount: Decimal = Field(gt=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
 class Reversal(BaseModel):
     """The payload of `reverse`: the entry as booked, the key it was booked under, the day of the reversal."""
 
@@ -44,7 +58,17 @@ class Reversal(BaseModel):
 
     date: date
     reverses: str = Field(min_length=1)
-    entry: Entry
+    entry: Entry | Payment
+
+
+class Restore(BaseModel):
+    """The payload of `restore`: what was booked or reversed, under which key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: str = Field(min_length=1)
+    verb: Literal["book", "receive", "reverse"]
+    payload: dict[str, Any]
 
 
 def parsed(kind: type[E], payload: dict[str, Any]) -> E:

@@ -14,8 +14,11 @@ from agentos.effects.durable import explained, only_writer
 from agentos.effects.mail import addresses, smtp
 from agentos.effects.mail.message import Mail, check_headers, compose, moment, without_notes
 from agentos.effects.mail.outbox import Entry, Outbox, is_name
+from agentos.effects.mail.verbs import BY_SMTP, TO_OUTBOX
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -27,8 +30,6 @@ from agentos.effects.port import (
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import MailSettings, SmtpSettings
-
-_RECALL = Verb(name="recall", reversible="final", undo="A recalled mail can be sent again as a new one.")
 
 
 class Recall(BaseModel):
@@ -57,13 +58,7 @@ class MailSystem:
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
-        if self._settings.smtp:
-            undo = "A mail that has left can't be called back; until then, a held one can."
-            send = Verb(name="send", reversible="final", undo=undo, held=True, outgoing=True)
-        else:
-            undo = "Taken out of the outbox again, unless you have sent it yourself."
-            send = Verb(name="send", reversible="free", undo=undo, held=True, outgoing=True)
-        return {"send": send, "recall": _RECALL}
+        return BY_SMTP if self._settings.smtp else TO_OUTBOX
 
     def check(self, verb: str, payload: dict[str, Any]) -> None:
         if verb == "send":
@@ -122,6 +117,31 @@ class MailSystem:
                 "payload": {"to": entry.header("To"), "subject": entry.header("Subject")},
             }
             yield Observed("mail", entry.header("Message-ID") or entry.name, entry.key, digest(entry.data), shown)
+
+    def expects(self, deed: Deed) -> Expected | None:
+        """What a server took stays in outbox/sent. A mail that was left for the operator she may change, send or
+        delete."""
+        if deed.verb != "send" or deed.receipt.data.get("via") != "smtp":
+            return None
+        content = deed.receipt.data.get("digest")
+        name = f"The mail “{deed.payload.get('subject', '')}”"
+        return Expected(deed.key, "mail", deed.receipt.ref, name, content if isinstance(content, str) else None)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """A mail that is not ours is taken out of the outbox; nothing is ever sent again."""
+        if kind != "unknown":
+            return None
+        found = next((one for one in self._outbox.entries() if ref in (one.name, one.header("Message-ID"))), None)
+        if found is None or found.state != "outbox" or not is_name(found.name):
+            return None
+        payload = {"file": found.name, "subject": found.header("Subject") or ""}
+        return Proposal(
+            system=self.name,
+            verb="recall",
+            slot="recall",
+            title="Take it out of the outbox?",
+            payload=payload,
+        )
 
     def _send(self, payload: dict[str, Any], key: str) -> Receipt:
         server, entry = self._settings.smtp, self._outbox.entry(key)
@@ -201,8 +221,13 @@ class MailSystem:
 
 def _receipt(entry: Entry) -> Receipt:
     """Says the same wherever the file has been moved since, so that doing and finding agree."""
-    via = "outbox" if entry.unsent else "smtp"
-    return Receipt(ref=entry.header("Message-ID") or entry.name, data={"file": entry.name, "via": via})
+    said = {"file": entry.name, "via": "outbox"} if entry.unsent else _sent(entry)
+    return Receipt(ref=entry.header("Message-ID") or entry.name, data=said)
+
+
+def _sent(entry: Entry) -> dict[str, str]:
+    """A mail that has left is not touched any more, so its digest stays the same."""
+    return {"file": entry.name, "via": "smtp", "digest": digest(entry.data)}
 
 
 def _recall_receipt(entry: Entry) -> Receipt:

@@ -45,6 +45,21 @@ def follow(repository: Repository) -> None:
     note.unlink()
 
 
+def overwrite(repository: Repository, path: str, data: bytes) -> None:
+    """Puts a file back over what the operator has made of it; her text is kept in git."""
+    if repository.checked_out() != repository.ref:
+        return
+    target = repository.root / path
+    if target.is_symlink() or target.is_dir() or not target.parent.resolve().is_relative_to(repository.root.resolve()):
+        return
+    present = target.read_bytes() if target.exists() else None
+    if present == data:
+        return
+    if present is not None:
+        repository.keep(present)
+    write_file(target, data)
+
+
 def _note(repository: Repository) -> Path:
     return repository.git_dir / "agentos" / "on-its-way"
 

@@ -106,7 +106,7 @@ class Publish(BaseModel):
     note: Line = ""
 
     def post(self, key: str, *, author: str, language: str) -> Post:
-        given = {name: getattr(self, name) for name in type(self).model_fields}
+        given = {name: getattr(self, name) for name in Publish.model_fields}
         return Post(**given | {"key": key, "author": self.author or author, "language": self.language or language})
 
 
@@ -118,6 +118,14 @@ class Unpublish(BaseModel):
     slug: str = Field(pattern=SLUG, max_length=LONGEST_SLUG)
     title: Line = ""
     commit: str | None = Field(default=None, pattern=COMMIT)
+
+
+class Restore(Publish):
+    """The payload of `site.restore`: what was published, under which key, and by which commit to which bytes."""
+
+    of: str = Field(min_length=1)
+    commit: str | None = Field(default=None, pattern=COMMIT)
+    digest: str | None = None
 
 
 def parse(path: str, data: bytes) -> Post:

@@ -19,6 +19,7 @@ from agentos.errors import InDoubt, Outside, Permanent, Transient
 KEY_TRAILER = "AgentOS-Key"
 POST_TRAILER = "AgentOS-Post"
 _NEXT = "refs/agentos/next"
+_REPLACED = "refs/agentos/replaced"
 _EMAIL = "agentos@localhost"
 _QUIET = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _SETTINGS = (
@@ -141,6 +142,16 @@ class Repository:
                 hint=f"If no git command runs in {self.root}, remove the .lock file it names.",
                 code="site.branch_busy",
             )
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """As it stands in a commit, even in one that no branch has any more; None where git does not know it."""
+        done = self.git("cat-file", "blob", f"{commit}:{path}", codes=(0, 128))
+        return done.raw if done.ok else None
+
+    def keep(self, data: bytes) -> None:
+        """So that git never drops it: text of the operator's that was not committed and gives way to another."""
+        name = self.git("hash-object", "-w", "--stdin", input=data).stdout.strip()
+        self.git("update-ref", f"{_REPLACED}/{name}", name)
 
     def contains(self, commit: str, descendant: str) -> bool:
         return self.git("merge-base", "--is-ancestor", commit, descendant, codes=(0, 1, 128)).ok

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from agentos.effects.port import (
     Absent,
+    Deed,
+    Expected,
     Found,
     Observed,
     Proposal,
@@ -23,29 +25,15 @@ from agentos.effects.port import (
 )
 from agentos.effects.site import checkout
 from agentos.effects.site.locks import exclusive
-from agentos.effects.site.post import FOLDER, Publish, Unpublish, is_commit, is_slug, parse, reason
+from agentos.effects.site.post import FOLDER, Publish, Restore, Unpublish, is_commit, is_slug, parse, reason
 from agentos.effects.site.render import OUTPUT, Site, render
 from agentos.effects.site.repository import Mark, Repository, message
+from agentos.effects.site.verbs import VERBS
 from agentos.errors import Permanent, Transient
 from agentos.ids import digest
 from agentos.workspace.model import SiteSettings
 
 _P = TypeVar("_P", bound=BaseModel)
-
-_VERBS = {
-    "publish": Verb(
-        name="publish",
-        reversible="compensable",
-        undo="Taken down by a new commit. Who has read, copied or subscribed to it keeps it, and git's history does.",
-        outgoing=True,
-    ),
-    "unpublish": Verb(
-        name="unpublish",
-        reversible="final",
-        undo="The post is still in git's history and can be published again as a new post.",
-        outgoing=True,
-    ),
-}
 
 
 class SiteSystem:
@@ -66,13 +54,13 @@ class SiteSystem:
 
     @property
     def verbs(self) -> Mapping[str, Verb]:
-        return _VERBS
+        return VERBS
 
     def check(self, verb: str, payload: dict[str, Any]) -> None:
         """A post is looked over by the editor; what else may be wrong shows only with its day."""
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
-        act = {"publish": self._publish, "unpublish": self._unpublish}.get(verb)
+        act = {"publish": self._publish, "unpublish": self._unpublish, "restore": self._restore}.get(verb)
         if act is None:
             raise Permanent(f"The site can't {verb}.", code="effect.unknown_verb")
         if not self._repository.exists():
@@ -117,6 +105,36 @@ class SiteSystem:
         with self._open():
             committed = self._committed(self._repository.tip())
             return [*self._published(committed), *self._drafts(committed)]
+
+    def expects(self, deed: Deed) -> Expected | None:
+        said, payload = deed.receipt.data, deed.payload
+        slug = said.get("slug") or payload.get("slug")
+        if deed.verb == "unpublish" or not is_slug(slug) or not is_commit(deed.receipt.ref):
+            return None
+        key = str(payload.get("of")) if deed.verb == "restore" else deed.key
+        content = said.get("digest")
+        name = f"The post “{payload.get('title') or slug}”"
+        return Expected(key, "post", slug, name, content if isinstance(content, str) else None)
+
+    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
+        """Put back as it was published; or taken down, where it should not be there."""
+        if kind in ("returned", "unknown") and is_slug(ref):
+            title = str(deed.payload.get("title") or ref) if deed is not None else ref
+            down = {"slug": ref, "title": title}
+            return Proposal(system=self.name, verb="unpublish", slot="down", title="Take it down?", payload=down)
+        if kind not in ("missing", "changed") or deed is None or deed.verb != "publish":
+            return None
+        said = deed.receipt
+        payload = deed.payload | {"of": deed.key, "commit": said.ref, "digest": said.data.get("digest")}
+        if not _fits(Restore, payload):  # adopted after a restore, as far as the site keeps it
+            return None
+        return Proposal(
+            system=self.name,
+            verb="restore",
+            slot="restore",
+            title="Put it back as it was published?",
+            payload=payload,
+        )
 
     def taken_back(self) -> Iterable[Observed]:
         """Posts that were published and stand on the branch no more, as its history tells."""
@@ -180,6 +198,20 @@ class SiteSystem:
         gone: dict[str, None] = {path: None, f"{OUTPUT}/posts/{asked.slug}.html": None}
         subject = message(f"Take down “{asked.title or asked.slug}”", "", key=key, slug=asked.slug)
         return self._commit(tip, remaining, gone, subject, Mark("", key, asked.slug))
+
+    def _restore(self, payload: dict[str, Any], key: str) -> Receipt:
+        """The file first and the commit last, for the commit is what says that it was done."""
+        asked = _checked(Restore, payload)
+        tip, committed = self._present()
+        post = asked.post(asked.of, author=self._author, language=self._language)
+        stood = self._repository.file(asked.commit, post.path) if asked.commit else None
+        data = stood if stood is not None and digest(stood) == asked.digest else post.to_bytes()
+        moved = {path for path, other in committed.items() if path != post.path and parse(path, other).key == asked.of}
+        sources = {path: other for path, other in committed.items() if path not in moved} | {post.path: data}
+        pages = {f"{OUTPUT}/posts/{_slug(path)}.html" for path in moved}
+        subject = message(f"Put back “{post.title}”", "", key=key, slug=post.slug)
+        checkout.overwrite(self._repository, post.path, data)
+        return self._commit(tip, sources, dict.fromkeys(moved | pages), subject, Mark("", key, post.slug))
 
     def _commit(
         self, tip: str | None, sources: dict[str, bytes], gone: dict[str, None], text: str, mark: Mark
@@ -267,6 +299,14 @@ def _taken_back(mark: Mark, subject: str) -> Observed:
 
 def _slug(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".md")
+
+
+def _fits(model: type[BaseModel], payload: dict[str, Any]) -> bool:
+    try:
+        model.model_validate(payload)
+    except ValidationError:
+        return False
+    return True
 
 
 def _checked(model: type[_P], payload: dict[str, Any]) -> _P:

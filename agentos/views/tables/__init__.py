@@ -1,0 +1,1 @@
+"""A file for each view. Importing one computes nothing."""

@@ -1,0 +1,1 @@
+"""History replayed, day by day: as it was, and as it might have been."""

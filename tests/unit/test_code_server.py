@@ -1,0 +1,142 @@
+"""The code server's parts without Dagster's programs: what is forked, what it sees, and what is said of lost runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.server import DagsterApiServer
+
+from agentos_assets.code_server import __main__ as entry
+from agentos_assets.code_server.lost import close_lost_runs
+from agentos_assets.code_server.processes import ForkedRuns
+from agentos_assets.code_server.server import unsupported
+
+ROOT = Path(__file__).resolve().parents[2]
+SOCKET = "/somewhere/code.sock"
+FORKED = """
+import os, signal, sys, time
+import psutil
+from agentos_assets.code_server import preload, processes
+
+def work(queue, go):
+    queue.put((os.getpid(), os.getppid(), os.environ["A_KEY"], os.environ["AGENTOS_WORKSPACE"]))
+    go.wait()
+    queue.put("done")
+
+def main():
+    preload.MODULES = ("json",)
+    runs = processes.ForkedRuns(dict(os.environ))
+    del os.environ["A_KEY"]
+    runs.warm_up()
+    queue, go = runs.Queue(), runs.Event()
+    run = runs.Process(target=work, args=[queue, go])
+    assert not vars(run).get("_popen")
+    run.start()
+    pid, fork_server, key, workspace = queue.get(timeout=20)
+    assert (pid, key, workspace) == (run.pid, "sk-secret", "/ws")
+    assert fork_server != os.getpid()
+    assert not any("sk-secret" in psutil.Process(one).environ().values() for one in (pid, fork_server))
+    os.kill(fork_server, signal.SIGKILL)
+    time.sleep(0.3)
+    assert run.is_alive()
+    go.set()
+    assert queue.get(timeout=20) == "done"
+    until = time.monotonic() + 20
+    while run.is_alive() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not run.is_alive()
+    second = runs.Process(target=work, args=[queue, go])
+    second.start()
+    assert queue.get(timeout=20)[2] == "sk-secret"
+    second.join(20)
+    assert (second.exitcode, second.is_alive()) == (0, False)
+    print("all well")
+
+if __name__ == "__main__":
+    main()
+"""
+PRELOADED = """
+import importlib, json, psutil, threading
+from agentos_assets.code_server.preload import MODULES
+for name in MODULES:
+    importlib.import_module(name)
+me = psutil.Process()
+print(json.dumps([me.num_threads(), threading.active_count(), len(me.net_connections("all")),
+  [f.path for f in me.open_files() if f.path.endswith(".db")], [c.name() for c in me.children()]]))
+"""
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def test_the_one_private_name_is_there() -> None:
+    assert unsupported() == ""
+
+
+def test_another_dagster_gets_its_own_code_server_and_the_operator_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = []
+    monkeypatch.setattr(DagsterApiServer, "StartRun", lambda self, request, context: None)
+    monkeypatch.setattr(ForkedRuns, "warm_up", lambda self: None)
+    monkeypatch.setattr(os, "execv", lambda path, argv: ran.append([path, *argv[1:]]))
+    monkeypatch.setattr("agentos_assets.code_server.server.serve", lambda *_: None)
+    monkeypatch.setenv("A_KEY", "sk-secret")
+    entry.main(SOCKET)
+    assert capsys.readouterr().out.startswith("agentos: Runs start slowly: Dagster ")
+    assert ran == [[sys.executable, "-m", "dagster", *ran[0][3:]]]
+    assert ran[0][3:7] == ["api", "grpc", "--socket", SOCKET]
+    assert os.environ["A_KEY"] == "sk-secret", "the stock server's runs need it"
+
+
+def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: Path) -> None:
+    script = tmp_path / "forked.py"
+    script.write_text(FORKED)
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "A_KEY": "sk-secret", "AGENTOS_WORKSPACE": "/ws"}
+    done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "all well\n", done.stderr
+
+
+def test_what_is_imported_before_the_fork_starts_nothing_and_opens_nothing() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PRELOADED], capture_output=True, text=True, cwd=ROOT)
+    assert json.loads(done.stdout) == [1, 1, 0, [], []], done.stderr
+
+
+@dg.job
+def nothing() -> None:
+    pass
+
+
+def test_runs_whose_process_is_gone_are_closed_and_others_left_alone(instance: dg.DagsterInstance) -> None:
+    def begun(status: dg.DagsterRunStatus, socket: str | None) -> str:
+        tags = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": socket})} if socket else {}
+        return instance.create_run_for_job(nothing, status=status, tags=tags).run_id
+
+    started = begun(dg.DagsterRunStatus.STARTED, SOCKET)
+    starting = begun(dg.DagsterRunStatus.STARTING, SOCKET)
+    canceling = begun(dg.DagsterRunStatus.CANCELING, SOCKET)
+    elsewhere = begun(dg.DagsterRunStatus.STARTED, "/another/code.sock")
+    in_process = begun(dg.DagsterRunStatus.STARTED, None)
+    over = begun(dg.DagsterRunStatus.SUCCESS, SOCKET)
+    assert sorted(close_lost_runs(instance, SOCKET)) == sorted([started, starting, canceling])
+    statuses = {run.run_id: run.status.value for run in instance.get_runs()}
+    assert statuses == {
+        started: "FAILURE", starting: "FAILURE", canceling: "CANCELED",
+        elsewhere: "STARTED", in_process: "STARTED", over: "SUCCESS",
+    }  # fmt: skip
+    (said,) = [log.dagster_event.message for log in instance.all_logs(started) if log.dagster_event]
+    assert said is not None
+    assert "the machine was restarted" in said
+    assert "taken up again" in said
+    assert close_lost_runs(instance, SOCKET) == []

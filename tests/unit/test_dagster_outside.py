@@ -1,0 +1,95 @@
+"""Reconciliation as checks: what differs from the log fails a check, once, and says what was done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from agentos.ids import short
+from agentos.platform import open_store
+from agentos.tasks.answers import Desk
+from agentos_assets.checks.outside import OUTSIDE
+from agentos_assets.definitions import defs
+from desk.main import main
+
+TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
+SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop", "books/")
+
+
+@pytest.fixture
+def invoiced(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An invoice that was issued, booked and mailed."""
+    monkeypatch.setenv("AGENTOS_WORKSPACE", str(root))
+    call("run", TEXT)
+    store = open_store(root)
+    (task,) = [record.data["task"] for record in store.log.read(types=("task.opened",))]
+    desk = Desk(store)
+    for card in desk.load(task).open_cards():
+        desk.approve(card.id)
+    store.close()
+    call("resume")
+    return root
+
+
+def call(*arguments: str) -> None:
+    with pytest.raises(SystemExit):
+        main(list(arguments))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def results(run: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    found = run.get_asset_check_evaluations()
+    return {f"{one.asset_key.to_user_string()}.{one.check_name}": one for one in found}
+
+
+def text(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    return {name: value.value for name, value in evaluation.metadata.items()}
+
+
+def assert_no_secrets(instance: dg.DagsterInstance, run_id: str) -> None:
+    stored = "".join(repr(entry) for entry in instance.all_logs(run_id))
+    assert [word for word in SECRETS if word in stored] == []
+
+
+def outside(instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
+    job = defs().get_repository_def().get_job("reconcile_outside")
+    return results(job.execute_in_process(instance=instance, raise_on_error=False))
+
+
+def test_outside_and_log_agree(invoiced: Path, instance: dg.DagsterInstance) -> None:
+    found = outside(instance)
+    assert {name: one.passed for name, one in found.items()} == {f"{one.asset}.{one.name}": True for one in OUTSIDE}
+    assert found["invoices.documents"].description == "1 thing(s) outside are as the log says."
+
+
+def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stands_there(
+    invoiced: Path, instance: dg.DagsterInstance
+) -> None:
+    for path in (invoiced / "books" / "invoices").glob("*.pdf"):
+        path.unlink()
+    first = outside(instance)
+    assert {name for name, one in first.items() if not one.passed} == {"invoices.documents"}
+    store = open_store(invoiced)
+    (opened,) = store.log.read(types=("repair.opened",))
+    shown, task = text(first["invoices.documents"]), short(opened.data["task"])
+    assert f"repair task `{task}` is open: `agentos show {task}`" in shown["what was done about it"]
+    assert "a repair task has a card for you" in shown["what differs"]
+    assert (shown["what differs"].count("| changed |"), shown["opened"]) == (1, 1)
+
+    head = store.log.head()
+    again = outside(instance)
+    assert not again["invoices.documents"].passed
+    assert again["numbers.sequence"].passed
+    assert store.log.head() == head, "a look that finds what is known appends nothing"
+    store.close()
+    for looked in instance.get_runs():
+        assert_no_secrets(instance, looked.run_id)

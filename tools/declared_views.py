@@ -1,0 +1,54 @@
+"""Writes agentos_assets/views/declared.json from the catalogue of views: `python tools/declared_views.py`; with
+`--check` it exits 1 when the file is stale."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def text() -> str:
+    """One view an object, one column a line, so that a change is seen in a diff."""
+    from agentos.views.catalogue import VIEWS
+
+    views = [
+        {
+            "name": view.name,
+            "title": view.title,
+            "description": view.description,
+            "group": view.group,
+            "key": view.key,
+            "depends": view.depends,
+            "dated": view.dated,
+            "version": view.version,
+        }
+        for view in VIEWS.values()
+    ]
+    for view, raw in zip(VIEWS.values(), views, strict=True):
+        raw["columns"] = [[name, str(column.dtype), column.description] for name, column in view.columns.items()]
+    return "[\n" + ",\n".join(_object(raw) for raw in views) + "\n]\n"
+
+
+def _object(raw: dict[str, object]) -> str:
+    columns = raw.pop("columns")
+    assert isinstance(columns, list)  # noqa: S101  (narrows for the type checker)
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in raw.items()]
+    rows = ",\n".join(f"    {json.dumps(column, ensure_ascii=False)}" for column in columns)
+    return "\n".join([" {", *lines, '  "columns": [', rows, "  ]", " }"])
+
+
+def main(arguments: list[str]) -> int:
+    from agentos_assets.views.declared import FILE
+
+    fresh = text()
+    if "--check" not in arguments:
+        FILE.write_text(fresh, encoding="utf-8")
+        return 0
+    if FILE.exists() and FILE.read_text(encoding="utf-8") == fresh:
+        return 0
+    sys.stderr.write("agentos_assets/views/declared.json is stale: run python tools/declared_views.py\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
