@@ -16,11 +16,10 @@ def bars(labels: Sequence[str], values: Sequence[float], unit: str, *, about: st
     top = max(values, default=0)
     if top <= 0:
         return ""
-    step, room = WIDTH / len(values), HEIGHT - _TOP - _BOTTOM
-    path = "".join(
-        f"M{place * step:.0f} {HEIGHT - _BOTTOM}v-{value / top * room:.0f}h{step * 0.8:.0f}V{HEIGHT - _BOTTOM}"
-        for place, value in enumerate(values)
-        if value > 0
+    step, room = WIDTH // len(values), HEIGHT - _TOP - _BOTTOM
+    heights = [max(1, round(value / top * room)) if value > 0 else 0 for value in values]
+    path = f"M0 {HEIGHT - _BOTTOM}" + "".join(
+        f"v-{height}h{step - 3}v{height}h3" if height else f"h{step}" for height in heights
     )
     said = [
         f'<text y="10">at most {top:.4g} {escape(unit)}</text>',

@@ -26,14 +26,19 @@ from agentos_assets.first_day import VARIABLE, first_day
 from agentos_assets.growth import PATIENCE, grown
 from agentos_assets.history import unsealed_days
 from agentos_assets.sql import ViewsDatabase
+from agentos_assets.views.columns import rows_of
+from agentos_assets.views.columns import short as short_of
 from agentos_assets.views.declared import declared
 from agentos_assets.views.freshness import TRIGGER, freshness_sensor
+from agentos_assets.views.plot import bars
 from agentos_assets.views.shown import _costs
 
 TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
 NAMES = ("Acme", "workshop")
 """Names and words of hers: none may lie in Dagster's storage."""
 BEGAN = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+IN_PLACE = 1000
+"""Characters of Markdown that Dagster's page shows without a click."""
 VIEWS = {view.name for view in declared()}
 
 
@@ -198,9 +203,24 @@ def test_what_yesterday_cost_is_said_even_where_it_was_nothing() -> None:
     assert "| drafter | 0.5012 | USD | 4 |" in told["this month by agent"]
     plot = told["last 30 days, USD"]
     drawn = b64decode(plot.partition("base64,")[2].removesuffix(")")).decode()
-    assert drawn.count("M") == 2
+    assert drawn.count("v-") == 2
+    assert len(plot) < IN_PLACE
     assert "at most 0.5 USD" in drawn
     assert "2026-10-22" in drawn
+
+
+def test_a_table_is_as_long_as_the_page_shows_in_its_place() -> None:
+    frame = pl.DataFrame({"task": [f"{nth:036}" for nth in range(500)]})
+    text = rows_of(frame, {"task": short_of("task")}, "none")
+    assert len(text) < IN_PLACE
+    assert "| `00000000` |" in text
+    assert text.endswith(f"and {500 - text.count('| `')} more")
+
+
+def test_thirty_bars_are_shown_in_place() -> None:
+    days = [str(date(2026, 11, day)) for day in range(1, 31)]
+    assert 500 < len(bars(days, [day % 7 + 93.0 for day in range(30)], "USD", about="cost by day")) < IN_PLACE
+    assert bars(days, [0.0] * 30, "USD", about="cost by day") == ""
 
 
 def test_a_view_alone_is_made_with_what_it_comes_from(root: Path, desk: Desk, instance: dg.DagsterInstance) -> None:
