@@ -30,7 +30,8 @@ class Alarm:
         for failed in failures(self._root):
             if failed.run not in self._failed:
                 self._failed.add(failed.run)
-                self._echo(f"A run failed: {failed.job} {failed.run[:8]}. Its tasks are taken up again.")
+                goes_on = " Its tasks are taken up again." if failed.job == "advance_tasks" else ""
+                self._echo(f"A run failed: {failed.job} {failed.run[:8]}.{goes_on}")
 
     def _look_for_silence(self) -> None:
         now = {one.name: one for one in silent(self._root)}

@@ -11,7 +11,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 END_WITHIN = 5.0
 """Seconds for runs to end when definitions are loaded again; what is left then is killed with the server's group."""
 _BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-_TAKEN_UP = "What it had recorded stands; its tasks are taken up again by the next run."
+_TAKEN_UP = "What it had recorded stands; tasks that it held are taken up again by the next run."
 
 
 def close_lost_runs(instance: dg.DagsterInstance, socket: str) -> list[str]:

@@ -161,6 +161,7 @@ class Business:
     ) -> None:  # fmt: skip
         self.whims: deque[Whim] = deque()
         self._late = late
+        self._asking: set[str] = set()
         self.systems = {
             "fake": Outside(**world), "other": Outside("other", held=hold > 0, outgoing=hold > 0, **world),
         }  # fmt: skip
@@ -224,11 +225,7 @@ class Business:
     async def _do(self, whim: Whim, kit: Kit) -> None:
         if whim == "asks" and not kit.answers:
             raise Question("colour", "Which colour?", ("red", "blue"))
-        if whim in ("model", "model_lost") and kit.tier == "small":
-            self._lost = whim == "model_lost"
-            await kit.write(
-                "Say something.", f"{kit.step}, please: {kit.new_id()}"
-            )  # the same for a round, and no other
+        await self._ask_model(whim, kit)
         if whim == "cancels":
             self._she_cancels(kit.task)
         if whim == "stops":
@@ -239,6 +236,14 @@ class Business:
         }  # fmt: skip
         if whim in raising:
             raise raising[whim]
+
+    async def _ask_model(self, whim: Whim, kit: Kit) -> None:
+        """An agent that has asked in a round asks the same whenever the round is run again, as a program does."""
+        turn = kit.new_id()
+        if kit.tier == "small" and (whim in ("model", "model_lost") or turn in self._asking):
+            self._asking.add(turn)
+            self._lost = whim == "model_lost"
+            await kit.write("Say something.", f"{kit.step}, please: {turn}")
 
     def _answers(self, request: ModelRequest) -> Any:
         if any(r.data["request"] == request.digest() for r in self.bench.platform.log.read(types=("model.called",))):

@@ -5,40 +5,33 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.crash.anyorder import POLICIES, RECIPES, Business, card_task
+from tests.crash.anyorder import RECIPES, Business, Whim, card_task
 
-WHIMS = (
-    "well",
-    "transient",
-    "permanent",
-    "semantic",
-    "asks",
-    "model",
-    "model_lost",
-    "killed",
-    "bug",
-    "cancels",
-    "stops",
-)
-FAILURES: Any = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
-DECISIONS = ("approve", "approve", "approve", "strike", "deny", "edit")
-TROUBLE: Any = (None, None, None, None, *FAILURES, "taken", "stop")
-"""What happens to the first act after the operator's word."""
-PICK = st.integers(0, 11)
-"""One of however many there are: what is drawn must not depend on what threads have done."""
+WHIMS: tuple[Whim, ...] = (
+    *("well",) * 10, "model", "model", "model_lost", "transient", "permanent", "semantic", "asks", "killed", "bug",
+    "cancels", "stops",
+)  # fmt: skip
+FAILURES = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
+TROUBLE = (*(None,) * 8, *FAILURES, "killed_after", "taken", "stop")
+"""What happens at the next act of an outside system."""
+DECISIONS = ("approve", "approve", "approve", "approve", "strike", "deny", "edit")
+DOOM = (0, 0, 0, 0, 1, 2, 3, 4, 6, 9)
+HAPPENINGS = {
+    "work": 5, "decide": 12, "later": 3, "submit": 1, "cancel": 1, "undo": 2, "again": 1, "switch": 1, "search": 1,
+    "restart": 1,
+}  # fmt: skip
+"""Method -> how often, in proportion."""
+SEED = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+"""All that a step draws comes from this: drawn one by one, hypothesis takes the first of a list far too often, and it
+repeats numbers, too."""
 CHECK_EVERY = 6
 """Steps between two checks of the whole log."""
 
@@ -49,103 +42,103 @@ class AnyOrder(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.steps = 0
 
-    @initialize(
-        recipe=st.sampled_from(sorted(RECIPES)),
-        policy=st.sampled_from(sorted(POLICIES)),
-        repeat=st.sampled_from(["same", "refused", "unsafe"]),
-        absence=st.booleans(),
-        hold=st.sampled_from([0, 0, 10]),
-        late=st.sampled_from(["well", "permanent", "permanent", "bug"]),
-    )
-    def open(self, recipe: str, policy: str, repeat: str, absence: bool, hold: int, late: Any) -> None:
-        self.business = Business(self.folder, recipe, policy, hold=hold, late=late, repeat=repeat, absence=absence)
+    @initialize(seed=SEED)
+    def open(self, seed: tuple[int, int]) -> None:
+        rng = Random(str(seed))
+        world: dict[str, Any] = {
+            "recipe": rng.choice([*sorted(RECIPES), "fork"]),
+            "policy": rng.choice(["allow", "ask", "ask", "mixed"]),
+            "repeat": rng.choice(["same", "refused", "unsafe"]),
+            "absence": rng.random() < 0.5,
+            "hold": rng.choice([0, 10]),
+            "late": rng.choice(["well", "permanent", "bug"]),
+        }
+        note(f"a business: {world}")
+        self.business = Business(self.folder, **world)
         self.business.submit()
+        self.business.advance(self.business.tasks[0])
 
-    @rule(rehearsal=st.sampled_from([False, False, False, True]))
-    def submit(self, rehearsal: bool) -> None:
-        if len(self.business.tasks) < 4:
-            self.business.submit(rehearsal=rehearsal)
+    @rule(seed=SEED)
+    def happen(self, seed: tuple[int, int]) -> None:
+        """What is stopped is mostly started again: otherwise half of a run would be spent waiting."""
+        rng = Random(f"{seed}/{self.steps}")
+        what = rng.choices(list(HAPPENINGS), list(HAPPENINGS.values()))[0]
+        if self.business.while_stopped is not None and rng.random() < 0.4:
+            what = "switch"
+        note(f"{what} ({seed})")
+        getattr(self, f"_{what}")(rng)
 
-    @rule(
-        which=PICK,
-        system=st.sampled_from(["fake", "other"]),
-        whims=st.lists(st.sampled_from(WHIMS), max_size=2),
-        failures=st.lists(st.sampled_from(FAILURES), max_size=2),
-        doom=st.sampled_from([0, 0, 0, 1, 2, 3, 4, 6, 9]),
-        after=st.booleans(),
-        interrupts=st.sampled_from([0, 0, 0, 1, 2]),
-        taken=st.sampled_from([0, 0, 0, 1]),
-    )
-    def work(
-        self, which: int, system: str, whims: list[Any], failures: list[Any], doom: int, after: bool, interrupts: int,
-        taken: int,
-    ) -> None:  # fmt: skip
+    # -- what may happen
+
+    def _work(self, rng: Random) -> None:
         """Advance a task, with what may go wrong meanwhile."""
-        self.business.systems[system].taken = taken
-        self.business.interrupts = interrupts
-        self.business.whims.extend(whims)
-        self.business.systems[system].fail(*failures)
-        self.business.doom(doom, after)
-        self.business.advance(self._task(which))
+        self.business.whims.extend(rng.choices(WHIMS, k=rng.randrange(3)))
+        self.business.doom(rng.choice(DOOM), rng.random() < 0.5)
+        self._trouble(rng)
+        self.business.advance(self._task(rng))
 
-    @rule(which=PICK, how=st.sampled_from(DECISIONS), choice=st.integers(0, 2), goes_on=st.booleans(),
-          trouble=st.sampled_from(TROUBLE))  # fmt: skip
-    def decide(self, which: int, how: str, choice: int, goes_on: bool, trouble: Any) -> None:
-        """The operator answers a card, and perhaps the work goes on at once."""
+    def _decide(self, rng: Random) -> None:
+        """The operator answers a card, and mostly the work goes on at once."""
         cards = self.business.cards()
         if not cards:
-            return
-        card = cards[which % len(cards)]
+            self._submit(rng)
+            return self.business.advance(self.business.tasks[-1])
+        card, how = rng.choice(cards), rng.choice(DECISIONS)
         slots = [effect["slot"] for effect in card.data["effects"]]
         if card.data["question"] is not None:
-            self.business.answer(card, choice)
+            self.business.answer(card, rng.randrange(3))
         elif how == "deny":
             self.business.deny(card)
         elif how == "edit" and slots:
-            self.business.edit(card, f"note {choice}")
+            self.business.edit(card, f"note {rng.randrange(3)}")
         else:
             self.business.approve(card, slots[:1] if how == "strike" else ())
-        if goes_on:
-            for name in {effect["system"] for effect in card.data["effects"]}:
-                self._trouble(name, trouble)
+        if rng.random() < 0.7:
+            self._trouble(rng)
             self.business.advance(card_task(self.business, card))
+        return None
 
-    def _trouble(self, system: str, what: Any) -> None:
+    def _trouble(self, rng: Random) -> None:
+        system, what = rng.choice(list(self.business.systems.values())), rng.choice(TROUBLE)
         if what == "taken":
-            self.business.systems[system].taken = 1
+            system.taken = 1
         elif what == "stop":
             self.business.interrupts = 1
         elif what is not None:
-            self.business.systems[system].fail(what)
+            system.fail(what)  # type: ignore[arg-type]
 
-    @rule(which=PICK, what=st.sampled_from(["cancel", "undo", "undo", "again"]))
-    def change_her_mind(self, which: int, what: str) -> None:
-        if len(self.business.tasks) < 6:
-            getattr(self.business, what)(self._task(which))
-
-    def _task(self, which: int) -> str:
-        return self.business.tasks[which % len(self.business.tasks)]
-
-    @rule()
-    def switch(self) -> None:
-        if self.business.while_stopped is None:
-            self.business.stop()
-        else:
-            self.business.start()
-
-    @rule(system=st.sampled_from(["fake", "other"]), searchable=st.booleans())
-    def search(self, system: str, searchable: bool) -> None:
-        self.business.systems[system].searchable = searchable
-
-    @rule(minutes=st.sampled_from([1, 11, 120, 120, 6000, -300]), looks=st.sampled_from([True, True, False]))
-    def later(self, minutes: int, looks: bool) -> None:
-        self.business.later(minutes)
-        for task in list(self.business.tasks) if looks else ():
+    def _later(self, rng: Random) -> None:
+        self.business.later(rng.choice([1, 11, 120, 120, 6000, -300]))
+        for task in list(self.business.tasks) if rng.random() < 0.7 else ():
             self.business.advance(task)
 
-    @rule()
-    def restart(self) -> None:
+    def _submit(self, rng: Random) -> None:
+        if len(self.business.tasks) < 5:
+            self.business.submit(rehearsal=rng.random() < 0.2)
+
+    def _cancel(self, rng: Random) -> None:
+        self.business.cancel(self._task(rng))
+
+    def _undo(self, rng: Random) -> None:
+        if len(self.business.tasks) < 7:
+            self.business.undo(self._task(rng))
+
+    def _again(self, rng: Random) -> None:
+        if len(self.business.tasks) < 7:
+            self.business.again(self._task(rng))
+
+    def _switch(self, rng: Random) -> None:
+        self.business.stop() if self.business.while_stopped is None else self.business.start()
+
+    def _search(self, rng: Random) -> None:
+        system = rng.choice(list(self.business.systems.values()))
+        system.searchable = not system.searchable
+
+    def _restart(self, rng: Random) -> None:
         self.business.restart()
+
+    def _task(self, rng: Random) -> str:
+        return rng.choice(self.business.tasks)
 
     # -- what must hold
 

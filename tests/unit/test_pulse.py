@@ -117,7 +117,7 @@ def test_a_run_that_failed_is_noted_without_a_word_of_what_it_did_and_said_once(
         alarm._next = 0.0
         alarm.look()
     name = result.dagster_run.run_id[:8]
-    assert said == [f"A run failed: broken {name}. Its tasks are taken up again."]
+    assert said == [f"A run failed: broken {name}."]
     assert "1 run(s) failed today" in status(root)
     assert b"Acme" not in (root / "state" / "pulse" / "failed-runs.jsonl").read_bytes()
 
