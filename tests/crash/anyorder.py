@@ -70,8 +70,8 @@ Whim = Literal[
     "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "model_dies", "model_known", "killed",
     "bug", "cancels", "stops",
 ]  # fmt: skip
-"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the operator
-who does something meanwhile."""
+"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the
+operator who does something meanwhile."""
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
