@@ -70,8 +70,8 @@ Whim = Literal[
     "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "model_dies", "model_known", "killed",
     "bug", "cancels", "stops",
 ]  # fmt: skip
-"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the operator
-who does something meanwhile."""
+"""What an agent does at its next turn. "model_dies": killed while a model answers; "model_known": once it has. With the
+last two it is the operator who does something meanwhile."""
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
@@ -253,7 +253,7 @@ class Business:
         if any(r.data["request"] == request.digest() for r in self.bench.platform.log.read(types=("model.called",))):
             self.wrong.append("a model was asked for what it had answered")
         if self._call == "model_dies":  # and nothing more is written by this process
-            self.doom(1, False)
+            self.bench.doom.dead = True
             raise Killed
         return FakeModels().lost() if self._call == "model_lost" else "An answer."
 

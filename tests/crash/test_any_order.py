@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.crash.anyorder import RECIPES, Business, Whim, card_task
 
 WHIMS: tuple[Whim, ...] = (
-    *("well",) * 10, "model", "model_lost", "model_dies", "model_known", "transient", "permanent", "semantic", "asks", "killed", "bug",
-    "cancels", "stops",
+    *("well",) * 10, "model", "model_lost", "model_dies", "model_known", "transient", "permanent", "semantic", "asks",
+    "killed", "bug", "cancels", "stops",
 )  # fmt: skip
 FAILURES = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
 TROUBLE = (*(None,) * 8, *FAILURES, "killed_after", "taken", "stop")
