@@ -67,9 +67,16 @@ RECIPES = {
     "later": HEAD + MAKE + DELIVER + LATER,
 }
 Whim = Literal[
-    "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "killed", "bug", "cancels", "stops"
-]
-"""What an agent does at its next turn; with the last two it is the operator who does something meanwhile."""
+    "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "model_dies", "model_known", "killed",
+    "bug", "cancels", "stops",
+]  # fmt: skip
+<<<<<<< HEAD
+"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the
+operator who does something meanwhile."""
+=======
+"""What an agent does at its next turn. "model_dies": killed while a model answers; "model_known": once it has. With the
+last two it is the operator who does something meanwhile."""
+>>>>>>> 99ce0dac8557bd14c1a6d5bc9b1fe48123fea8b7
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {
@@ -240,15 +247,20 @@ class Business:
     async def _ask_model(self, whim: Whim, kit: Kit) -> None:
         """An agent that has asked in a round asks the same whenever the round is run again, as a program does."""
         turn = kit.new_id()
-        if kit.tier == "small" and (whim in ("model", "model_lost") or turn in self._asking):
+        if kit.tier == "small" and (whim.startswith("model") or turn in self._asking):
             self._asking.add(turn)
-            self._lost = whim == "model_lost"
+            self._call = whim
             await kit.write("Say something.", f"{kit.step}, please: {turn}")
+            if whim == "model_known":
+                raise Killed
 
     def _answers(self, request: ModelRequest) -> Any:
         if any(r.data["request"] == request.digest() for r in self.bench.platform.log.read(types=("model.called",))):
             self.wrong.append("a model was asked for what it had answered")
-        return FakeModels().lost() if self._lost else "An answer."
+        if self._call == "model_dies":  # and nothing more is written by this process
+            self.bench.doom.dead = True
+            raise Killed
+        return FakeModels().lost() if self._call == "model_lost" else "An answer."
 
     # -- what the operator does while something is being done
 
@@ -269,7 +281,10 @@ class Business:
     def _stopped(self) -> None:
         if self.while_stopped is None:
             begun = {r.data["effect"] for r in self.bench.platform.log.read(types=("effect.started",))}
-            self.while_stopped = self.done() | {key for key in begun if self._is_open(key)}
+            open_still = {
+                key for key in begun if self._is_open(key)
+            }  # looked at first: another thread may just end one
+            self.while_stopped = open_still | self.done()
 
     def _is_open(self, key: str) -> bool:
         effects = (self.state(task).effects.get(key) for task in self.tasks)
@@ -394,7 +409,7 @@ class Business:
         return [card for task in self.tasks for card in self.state(task).open_cards()]
 
     def done(self) -> set[str]:
-        return {key for system in self.systems.values() for key in system.done}
+        return set().union(*(set(system.done) for system in self.systems.values()))
 
     def done_by(self, task: str) -> list[str]:
         return sorted(key for key in self.done() if f"/{task}/" in key and not key.endswith("/undo"))
