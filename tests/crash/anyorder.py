@@ -70,13 +70,8 @@ Whim = Literal[
     "well", "transient", "permanent", "semantic", "asks", "model", "model_lost", "model_dies", "model_known", "killed",
     "bug", "cancels", "stops",
 ]  # fmt: skip
-<<<<<<< HEAD
-"""What an agent does at its next turn. Killed while a model answers, or once it has; with the last two it is the
-operator who does something meanwhile."""
-=======
 """What an agent does at its next turn. "model_dies": killed while a model answers; "model_known": once it has. With the
 last two it is the operator who does something meanwhile."""
->>>>>>> 99ce0dac8557bd14c1a6d5bc9b1fe48123fea8b7
 RULE = {"known_clients_only": False}
 RATES = {"rates": {"USD": "0.9"}}
 POLICIES: dict[str, dict[str, Any]] = {

@@ -17,12 +17,7 @@ from tests.crash.anyorder import RECIPES, Business, Whim, card_task
 
 WHIMS: tuple[Whim, ...] = (
     *("well",) * 10, "model", "model_lost", "model_dies", "model_known", "transient", "permanent", "semantic", "asks",
-<<<<<<< HEAD
-    "killed", "bug",
-    "cancels", "stops",
-=======
     "killed", "bug", "cancels", "stops",
->>>>>>> 99ce0dac8557bd14c1a6d5bc9b1fe48123fea8b7
 )  # fmt: skip
 FAILURES = ("transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after")
 TROUBLE = (*(None,) * 8, *FAILURES, "killed_after", "taken", "stop")
