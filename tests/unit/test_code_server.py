@@ -110,7 +110,7 @@ def test_the_code_server_keeps_what_up_tells_it_and_nothing_that_could_be_a_key(
     monkeypatch.setattr(ForkedRuns, "warm_up", lambda self: left.update(os.environ))
     monkeypatch.setattr("agentos_assets.code_server.server.serve", lambda *_: None)
     entry.main(SOCKET)
-    assert left.keys() == {"PATH", "DAGSTER_HOME", "AGENTOS_WORKSPACE", "AGENTOS_FIRST_DAY"}
+    assert left.keys() - SETTINGS.keys() == {"PATH", "DAGSTER_HOME", "AGENTOS_WORKSPACE", "AGENTOS_FIRST_DAY"}
 
 
 def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: Path) -> None:
