@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentos.workspace.find import VARIABLE
+from agentos_assets.first_day import VARIABLE as FIRST_DAY
 
-OWN = ("DAGSTER_HOME", VARIABLE)
+OWN = ("DAGSTER_HOME", VARIABLE, FIRST_DAY)
 """What `agentos up` sets for the programs it starts."""
 _HARMLESS = ("PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")
 _HARMLESS_STARTS = ("LC_", "PYTHON", "SSL_")

@@ -22,10 +22,14 @@ def first_day(store: Store) -> date:
 
 
 def told(root: Path) -> dict[str, str]:
-    """For the environment of the code server of this workspace."""
+    """For the environment of the code server of this workspace; nothing where the log can't be opened."""
+    from agentos.errors import StorageError
     from agentos.platform import open_store
 
-    store = open_store(root)
+    try:
+        store = open_store(root)
+    except StorageError:
+        return {}
     try:
         return {VARIABLE: first_day(store).isoformat()}
     finally:

@@ -104,7 +104,8 @@ def seqs(*on: str) -> Rule:
 class Fold:
     """A view of the first row: one row for each value of `key` (typed columns; a row without them belongs to nothing).
 
-    types: the events it reads. rules: its columns; one whose name begins with "_" is kept for the merge and not shown.
+    types: the events it reads. rules: its columns, among them "seqs"; one whose name begins with "_" is kept for the
+    merge and not shown.
     derive: further columns, from the rows as they stand: a frame of as many rows in the same order.
     """
 
@@ -150,11 +151,25 @@ class Fold:
         return piece.lazy().select(reads).with_columns(type).filter(*keyed)
 
     def merge(self, *parts: pl.DataFrame) -> pl.DataFrame:
-        """Folds of events that follow one another, as one."""
-        parts = tuple(part for part in parts if part.height) or parts[:1]
-        if len(parts) < 2:
-            return parts[0] if parts else self.empty()
-        found = pl.concat(parts).lazy().group_by(self.key, maintain_order=True)
+        """Folds of events that follow one another, as one. A row that is in one part only is taken as it is."""
+        some = [part for part in parts if part.height]
+        if len(some) < 2:
+            return some[0] if some else self.empty()
+        keys = pl.concat([part.select(*self.key, part=pl.lit(n)) for n, part in enumerate(some)])
+        several = keys.group_by(self.key).agg(pl.col("part").min(), times=pl.len()).filter(pl.col("times") > 1)
+        if several.is_empty():
+            return pl.concat(some)
+        touched = pl.concat([part.join(several, on=self.key, how="semi", maintain_order="left") for part in some])
+        merged = self._merged(touched).join(several.select(*self.key, "part"), on=self.key, maintain_order="left")
+        first_event = pl.col("seqs").list.first()
+        for n, part in enumerate(some):
+            own = merged.filter(pl.col("part") == n).select(self.kept)
+            rest = part.join(several, on=self.key, how="anti", maintain_order="left")
+            some[n] = pl.concat([rest, own]).sort(first_event)
+        return pl.concat(some)
+
+    def _merged(self, rows: pl.DataFrame) -> pl.DataFrame:
+        found = rows.lazy().group_by(self.key, maintain_order=True)
         return found.agg(rule.merge(name).alias(name) for name, rule in self.rules.items()).select(self.kept).collect()
 
     def shown(self, state: pl.DataFrame) -> pl.DataFrame:

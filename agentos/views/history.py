@@ -28,9 +28,9 @@ from agentos.views.typed import FINGERPRINT, SCHEMA, Rows, conformed, together
 if TYPE_CHECKING:
     from agentos.platform import Store
 
-BATCH = 20_000
+BATCH = 10_000
 """Events of the log that become one frame."""
-CHUNK = 60_000
+CHUNK = 40_000
 """Events of sealed days that are read at once: what a rebuild holds in memory."""
 _OWN: Mapping[str, Any] = {"sealed": pl.Boolean, "block": pl.Binary}
 

@@ -62,12 +62,13 @@ def refresh(
 
 @dataclass
 class _State:
-    """A view of the first row on its way: what it was, and the folds of what came since."""
+    """A view of the first row on its way: what it was, and the folds of what came since, packed so that those of all
+    views take less room than a batch does."""
 
     view: View
     fold: Fold
     cursor: Cursor | None
-    parts: list[pl.DataFrame] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
 
     @property
     def after(self) -> int:
@@ -114,17 +115,20 @@ class _Refresh:
                     *(one if behind else one.filter(pl.col("seq") > state.after) for one in pieces)
                 )
                 if folded.height:
-                    state.parts.append(folded)
+                    state.parts.append(_packed(folded))
 
     def _publish_fold(self, state: _State) -> None:
         path = path_of(self.root, state.view.name)
         if state.cursor is not None and not state.parts and state.cursor.seq == self.seq:
             self._keep(state.view, state.cursor)
             return
-        old = [pl.read_parquet(path, columns=state.fold.kept)] if state.cursor else []
-        merged = state.fold.merge(*old, *state.parts) if old or state.parts else state.fold.empty()
+        self._publish(state.view, self._merged(state, path))
+
+    def _merged(self, state: _State, path: Path) -> pl.DataFrame:
+        parts = [pl.read_parquet(path, columns=state.fold.kept)] if state.cursor else []
+        parts += [pl.read_ipc(part) for part in state.parts]
         state.parts.clear()
-        self._publish(state.view, state.fold.shown(merged))
+        return state.fold.shown(state.fold.merge(*parts))
 
     # -- second row
 
@@ -158,18 +162,29 @@ class _Refresh:
             view.name, made_by(view), self.epoch, self.seq, self.hash, frame.height,
             {client: keys.get(client) is not None for client in sorted(self.clients)}, self._day(view),
         )  # fmt: skip
-        shown = frame.select(*view.columns, *(name for name in frame.columns if name.startswith("_")))
+        height = frame.height
+        columns = [frame[name] for name in (*view.columns, *(name for name in frame.columns if name.startswith("_")))]
+        del frame
+        for n, column in enumerate(columns):  # one by one, so that no second copy of all of them is there at any time
+            columns[n] = column.rechunk()
         out = io.BytesIO()
-        shown.rechunk().write_parquet(out, metadata=cursor.as_metadata(), statistics=False)
+        pl.DataFrame(columns).write_parquet(out, metadata=cursor.as_metadata(), statistics=False)
+        columns.clear()
         data = out.getvalue()
         publish(path, data)
-        new = frame.height - (before.rows if before else 0)
-        self.published[view.name] = Published(view.name, path, frame.height, max(new, 0), self.seq, _said(data))
+        new = height - (before.rows if before else 0)
+        self.published[view.name] = Published(view.name, path, height, max(new, 0), self.seq, _said(data))
 
     def _keep(self, view: View, cursor: Cursor) -> None:
         path = path_of(self.root, view.name)
         said = _said(path.read_bytes())
         self.published[view.name] = Published(view.name, path, cursor.rows, 0, cursor.seq, said)
+
+
+def _packed(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_ipc(out, compression="zstd")
+    return out.getvalue()
 
 
 def _said(parquet: bytes) -> str:

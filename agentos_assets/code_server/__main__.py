@@ -9,6 +9,7 @@ import os
 import sys
 
 from agentos_assets.children import TO_OPERATOR
+from agentos_assets.code_server.preload import SETTINGS
 from agentos_assets.code_server.processes import ForkedRuns
 from agentos_assets.environment import OWN, harmless
 from agentos_assets.home import MODULE, stock_code_server
@@ -19,6 +20,7 @@ def main(socket: str) -> None:
     runs = ForkedRuns(everything)
     for name in everything.keys() - harmless(everything).keys() - set(OWN):
         del os.environ[name]
+    os.environ.update(SETTINGS)
     runs.warm_up()  # imports while this process imports, too
 
     from agentos_assets.code_server.server import serve, unsupported

@@ -6,6 +6,7 @@ by the run itself.
 """
 
 from pkgutil import iter_modules
+from types import MappingProxyType
 
 import agents
 
@@ -56,6 +57,7 @@ THIRD = (
     "babel.numbers",
     "cryptography.hazmat.primitives.ciphers.aead",
     "facturx",
+    "great_expectations",
     "langchain_openai",
     "langgraph.graph",
     "pypdf",
@@ -66,3 +68,5 @@ THIRD = (
 )
 """What ours import where they use it."""
 MODULES = (*DAGSTERS, *OURS, *THIRD)
+SETTINGS = MappingProxyType({"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"})
+"""Environment of the fork server: without these, what great_expectations imports (NumPy, Arrow) starts threads."""

@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 from dagster import DagsterInstance
@@ -19,7 +21,6 @@ from dagster._core.utils import FuturesAwareThreadPoolExecutor
 from dagster._grpc.__generated__ import dagster_api_pb2
 from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
 from dagster._serdes import deserialize_value
-from dagster._utils.interrupts import setup_interrupt_handlers
 from dagster._utils.log import configure_loggers
 
 from agentos.workspace.pulse import beat, expect
@@ -85,7 +86,6 @@ def unsupported() -> str:
 
 def serve(socket: str, module: str, runs: ForkedRuns) -> None:
     """Until SIGTERM or a reload."""
-    setup_interrupt_handlers()
     configure_loggers(formatter="colored", log_level="INFO")
     logger = logging.getLogger("dagster.code_server")
     with DagsterInstance.get() as instance:
@@ -103,14 +103,30 @@ def serve(socket: str, module: str, runs: ForkedRuns) -> None:
         location_name=LOCATION,
         server_threadpool_executor=workers,
     )
-    server = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket)
+    server, stopping = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket), _told_to_stop()
     expect(root, limits_of(module))
-    threading.Thread(target=runs.keep_warm, args=(ending,), daemon=True).start()
-    threading.Thread(target=start_runs, args=(socket, logger, ending), daemon=True).start()
+    threading.Thread(target=runs.keep_warm, args=(stopping,), daemon=True).start()
+    threading.Thread(target=start_runs, args=(socket, logger, stopping), daemon=True).start()
     try:
         server.serve()  # type: ignore[no-untyped-call]
     except KeyboardInterrupt:
         logger.info("The code server was told to end.")
+    if os.getpgrp() == os.getpid():  # a fork server that began at the same moment imports for seconds, and heeds this
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.killpg(0, signal.SIGTERM)
+
+
+def _told_to_stop() -> threading.Event:
+    """Set as soon as a signal comes: while runs come to their end nothing is started any more."""
+    stopping = threading.Event()
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        stopping.set()
+        raise KeyboardInterrupt
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, stop)
+    return stopping
 
 
 def start_runs(socket: str, logger: logging.Logger, ending: threading.Event) -> None:

@@ -8,17 +8,20 @@ import polars as pl
 
 from agentos_assets.describe import table
 
-MOST_ROWS = 20
+LONGEST = 850
+"""Characters: Dagster's page shows Markdown of up to a thousand in its place, and a link for what is longer."""
 _UUID, _SHORT = 36, 8
 
 
 def rows_of(frame: pl.DataFrame, columns: Mapping[str, pl.Expr], otherwise: str) -> str:
-    """A Markdown table of the first rows, a column a heading; `otherwise` without any."""
-    rows = frame.head(MOST_ROWS).select(
-        expression.cast(pl.String).fill_null("").alias(name) for name, expression in columns.items()
-    )
-    more = f"\n\nand {frame.height - MOST_ROWS} more" if frame.height > MOST_ROWS else ""
-    return (table(rows.columns, [list(row) for row in rows.iter_rows()]) or otherwise) + more
+    """A Markdown table, a column a heading, of as many of the first rows as are shown in place; `otherwise` without
+    any."""
+    cells = frame.select(expression.cast(pl.String).fill_null("").alias(name) for name, expression in columns.items())
+    head, body = cells.columns, [list(row) for row in cells.head(LONGEST // 10).iter_rows()]
+    while len(body) > 1 and len(table(head, body)) > LONGEST:
+        body.pop()
+    more = f"\n\nand {frame.height - len(body)} more" if frame.height > len(body) else ""
+    return (table(head, body) or otherwise) + more
 
 
 def short(column: str) -> pl.Expr:

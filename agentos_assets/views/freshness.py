@@ -19,9 +19,11 @@ def fresh(*, dated: bool = False) -> Condition:
 
     "Since a run was asked for" and not "since it was made": what changes while a run reads would be passed over. The
     tick after the asking is blind all the same; `log_growth` reports no second time so soon, and looks whether the
-    views have followed. A run of views appends nothing to the log, so it does not cause another one.
+    views have followed. That a day was sealed changes nothing of what they say. A run of views appends nothing to the
+    log, so it does not cause another one.
     """
-    changed = dg.AutomationCondition.any_deps_updated() | dg.AutomationCondition.newly_missing()
+    happened = dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("history"))
+    changed = happened | dg.AutomationCondition.newly_missing()
     if dated:
         return _held(changed | dg.AutomationCondition.cron_tick_passed(A_NEW_DAY), "fresh, and on a new day")
     return _held(changed, "fresh")

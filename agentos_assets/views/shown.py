@@ -110,17 +110,18 @@ def _balances(frame: pl.DataFrame, today: date) -> Shown:
 
 def _costs(frame: pl.DataFrame, today: date) -> Shown:
     """Costs of the business's own days, in each currency, and which agents caused this month's."""
-    days = {"today": today, "yesterday": today - timedelta(days=1)}
-    sums = [(name, frame.filter(pl.col("day") == day)) for name, day in days.items()]
-    sums.append(("this month", frame.filter(pl.col("day") >= today.replace(day=1))))
-    found = pl.concat(
-        [_cost(part).select(pl.lit(name).alias("when"), "currency", "cost", "calls") for name, part in sums]
-    )
+    yesterday, month = today - timedelta(days=1), frame.filter(pl.col("day") >= today.replace(day=1))
+    sums = {
+        "today": frame.filter(pl.col("day") == today),
+        "yesterday": frame.filter(pl.col("day") == yesterday),
+        "this month": month,
+    }
+    found = pl.concat([_cost(part, name) for name, part in sums.items()])
     shown = {"cost": money("cost"), "": pl.col("currency"), "calls": pl.col("calls")}
-    month = _cost(sums[-1][1], "agent").sort("cost", descending=True)
+    by_agent = month.group_by("agent", "currency").agg(pl.col("cost", "calls").sum()).sort("cost", descending=True)
     told = {
         "what models cost": rows_of(found, {"when": pl.col("when"), **shown}, "nothing"),
-        "this month by agent": rows_of(month, {"agent": pl.col("agent"), **shown}, "nothing"),
+        "this month by agent": rows_of(by_agent, {"agent": pl.col("agent"), **shown}, "nothing"),
     }
     since = today - timedelta(days=A_MONTH - 1)
     for (currency,), part in frame.filter(pl.col("day") >= since).group_by("currency", maintain_order=True):
@@ -129,8 +130,12 @@ def _costs(frame: pl.DataFrame, today: date) -> Shown:
     return told
 
 
-def _cost(frame: pl.DataFrame, *by: str) -> pl.DataFrame:
-    return frame.group_by(*by, "currency", maintain_order=True).agg(pl.col("cost").sum(), pl.col("calls").sum())
+def _cost(frame: pl.DataFrame, when: str) -> pl.DataFrame:
+    """A row a currency; one of zero where nothing was called, so that nothing is not taken for missing."""
+    sums = frame.group_by("currency", maintain_order=True).agg(pl.col("cost", "calls").sum())
+    if sums.is_empty():
+        sums = pl.DataFrame({"currency": [None], "cost": [0], "calls": [0]}, schema=sums.schema)
+    return sums.select(pl.lit(when).alias("when"), "currency", "cost", "calls")
 
 
 def _by_day(frame: pl.DataFrame, since: date, currency: str) -> str:

@@ -105,10 +105,9 @@ def re_execute(page: Page) -> str:
 def terminate(page: Page) -> str:
     page.launch("advance_tasks", ops={"advance": {"config": {"linger_seconds": 600.0}}})
     page.ends("STARTED")
-    query = "terminateRuns(runIds: $ids)", "$ids: [String!]!"
-    said = page.press(*query, "... on TerminateRunsResult {terminateRunResults {__typename}}", ids=[page.runs[-1]])
+    said = page.press("terminateRun(runId: $id)", "$id: String!", id=page.runs[-1])
     page.ends("CANCELED")
-    return str(said["terminateRunResults"][0]["__typename"])
+    return str(said["__typename"])
 
 
 def delete_run(page: Page) -> str:
@@ -132,7 +131,7 @@ def forget_partition(page: Page) -> str:
     names = page.up.ask('{assetNodeOrError(assetKey: {path: ["task"]}) {... on AssetNode {partitionKeys}}}')[
         "assetNodeOrError"
     ]["partitionKeys"]
-    what = 'repositorySelector: $r, partitionsDefName: "tasks", partitionKeys: $k, wipeMaterializations: true'
+    what = 'repositorySelector: $r, partitionsDefName: "tasks", partitionKeys: $k'
     declared = "$r: RepositorySelector!, $k: [String!]!"
     said = page.press(f"deleteDynamicPartitions({what})", declared, r=REPOSITORY, k=names[-2:])
     return str(said["__typename"])
@@ -155,7 +154,11 @@ def reset_cursor(page: Page) -> str:
 
 def try_sensor(page: Page) -> str:
     selector = REPOSITORY | {"sensorName": "ready_tasks"}
-    return str(page.press("sensorDryRun(selectorData: $s)", "$s: SensorSelector!", s=selector)["__typename"])
+    return str(
+        page.press("sensorDryRun(selectorData: $s, cursor: $c)", "$s: SensorSelector!, $c: String", s=selector, c="")[
+            "__typename"
+        ]
+    )
 
 
 def switch_sensor(page: Page) -> str:

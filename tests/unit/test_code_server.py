@@ -16,6 +16,7 @@ from dagster._grpc.server import DagsterApiServer
 
 from agentos_assets.code_server import __main__ as entry
 from agentos_assets.code_server.lost import close_lost_runs
+from agentos_assets.code_server.preload import SETTINGS
 from agentos_assets.code_server.processes import ForkedRuns
 from agentos_assets.code_server.server import unsupported
 
@@ -100,6 +101,18 @@ def test_another_dagster_gets_its_own_code_server_and_the_operator_is_told(
     assert os.environ["A_KEY"] == "sk-secret", "the stock server's runs need it"
 
 
+def test_the_code_server_keeps_what_up_tells_it_and_nothing_that_could_be_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", {"PATH": "/bin", "A_KEY": "x", "DAGSTER_HOME": "/d", "AGENTOS_WORKSPACE": "/w",
+                                        "AGENTOS_FIRST_DAY": "2026-08-31"})  # fmt: skip
+    monkeypatch.setattr(ForkedRuns, "warm_up", lambda self: left.update(os.environ))
+    monkeypatch.setattr("agentos_assets.code_server.server.serve", lambda *_: None)
+    entry.main(SOCKET)
+    assert left.keys() - SETTINGS.keys() == {"PATH", "DAGSTER_HOME", "AGENTOS_WORKSPACE", "AGENTOS_FIRST_DAY"}
+
+
 def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: Path) -> None:
     script = tmp_path / "forked.py"
     script.write_text(FORKED)
@@ -109,7 +122,8 @@ def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: 
 
 
 def test_what_is_imported_before_the_fork_starts_nothing_and_opens_nothing() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", PRELOADED], capture_output=True, text=True, cwd=ROOT)
+    command, environ = [sys.executable, "-W", "ignore", "-c", PRELOADED], {**os.environ, **SETTINGS}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, cwd=ROOT)
     assert json.loads(done.stdout) == [1, 1, 0, [], []], done.stderr
 
 

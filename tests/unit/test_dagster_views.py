@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,19 @@ from agentos_assets.first_day import VARIABLE, first_day
 from agentos_assets.growth import PATIENCE, grown
 from agentos_assets.history import unsealed_days
 from agentos_assets.sql import ViewsDatabase
+from agentos_assets.views.columns import rows_of
+from agentos_assets.views.columns import short as short_of
 from agentos_assets.views.declared import declared
 from agentos_assets.views.freshness import TRIGGER, freshness_sensor
+from agentos_assets.views.plot import bars
+from agentos_assets.views.shown import _costs
 
 TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
 NAMES = ("Acme", "workshop")
 """Names and words of hers: none may lie in Dagster's storage."""
 BEGAN = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+IN_PLACE = 1000
+"""Characters of Markdown that Dagster's page shows without a click."""
 VIEWS = {view.name for view in declared()}
 
 
@@ -80,13 +88,12 @@ def grow(instance: dg.DagsterInstance, cursor: str | None = None) -> str | None:
     return result.cursor
 
 
-def make(instance: dg.DagsterInstance, *names: str, **more: object) -> dg.ExecuteInProcessResult:
-    """A run of these assets, as Dagster's own job makes it; all views without names. Without their checks, which take
-    seconds (test_dagster_checks.py)."""
-    wanted = [dg.AssetKey(name) for name in names or sorted(VIEWS)]
-    whole = defs().resolve_implicit_global_asset_job_def()
-    chosen = whole.get_subset(asset_selection=set(wanted), asset_check_selection=set())
-    return chosen.execute_in_process(instance=instance, raise_on_error=False, **more)  # type: ignore[arg-type]
+def make(instance: dg.DagsterInstance, *names: str, **more: Any) -> dg.ExecuteInProcessResult:
+    """A run of these assets, as Dagster's own job makes it, without their checks, which take seconds to import; all
+    views without names."""
+    wanted = {dg.AssetKey(name) for name in names or VIEWS}
+    job = defs().resolve_implicit_global_asset_job_def().get_subset(asset_selection=wanted, asset_check_selection=set())
+    return job.execute_in_process(instance=instance, raise_on_error=False, **more)
 
 
 class Daemon:
@@ -178,6 +185,43 @@ def assert_no_names(instance: dg.DagsterInstance) -> None:
         assert [name for name in NAMES if name in stored] == []
 
 
+def test_what_yesterday_cost_is_said_even_where_it_was_nothing() -> None:
+    today = date(2026, 11, 20)
+    rows = {
+        "day": [date(2026, 11, 1), date(2026, 11, 19)],
+        "agent": ["drafter", "drafter"],
+        "currency": ["USD", "USD"],
+        "cost": [Decimal("0.50"), Decimal("0.0012")],
+        "calls": [3, 1],
+    }
+    frame = pl.DataFrame(rows, schema_overrides={"cost": pl.Decimal(38, 12), "calls": pl.UInt32})
+    told = _costs(frame, today)
+    assert "| today | 0.00 |  | 0 |" in told["what models cost"]
+    assert "| yesterday | 0.0012 | USD | 1 |" in told["what models cost"]
+    assert "| this month | 0.5012 | USD | 4 |" in told["what models cost"]
+    assert "| drafter | 0.5012 | USD | 4 |" in told["this month by agent"]
+    plot = told["last 30 days, USD"]
+    drawn = b64decode(plot.partition("base64,")[2].removesuffix(")")).decode()
+    assert drawn.count("v-") == 2
+    assert len(plot) < IN_PLACE
+    assert "at most 0.5 USD" in drawn
+    assert "2026-10-22" in drawn
+
+
+def test_a_table_is_as_long_as_the_page_shows_in_its_place() -> None:
+    frame = pl.DataFrame({"task": [f"{nth:036}" for nth in range(500)]})
+    text = rows_of(frame, {"task": short_of("task")}, "none")
+    assert len(text) < IN_PLACE
+    assert "| `00000000` |" in text
+    assert text.endswith(f"and {500 - text.count('| `')} more")
+
+
+def test_thirty_bars_are_shown_in_place() -> None:
+    days = [str(date(2026, 11, day)) for day in range(1, 31)]
+    assert 500 < len(bars(days, [day % 7 + 93.0 for day in range(30)], "USD", about="cost by day")) < IN_PLACE
+    assert bars(days, [0.0] * 30, "USD", about="cost by day") == ""
+
+
 def test_a_view_alone_is_made_with_what_it_comes_from(root: Path, desk: Desk, instance: dg.DagsterInstance) -> None:
     desk.submit(TEXT)
     assert make(instance, "receivables").success
@@ -263,7 +307,8 @@ def test_what_happens_makes_every_view_fresh_in_one_run_and_then_it_is_quiet(
     grow(instance, cursor)
     assert daemon.tick() == VIEWS | {"sql_views"}
     assert make(instance).success
-    assert daemon.tick() == set()
+    assert make(instance, "history", partition_key="2026-11-02").success
+    assert daemon.tick() == set(), "a sealed day says nothing new"
 
 
 def test_what_happens_before_the_run_has_ended_asks_for_another(

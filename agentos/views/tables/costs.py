@@ -31,7 +31,7 @@ COLUMNS = {
     "currency": Column(pl.String, "ISO 4217"),
     "calls": Column(pl.UInt32, "calls"),
     "cached": Column(pl.UInt32, "calls for which an earlier answer was used"),
-    "lost": Column(pl.UInt32, "calls whose answer was lost, and which are settled in full"),
+    "lost": Column(pl.UInt32, "calls from which no answer came"),
     "tokens": Column(pl.Int64, "tokens as settled"),
     "cost": Column(MONEY, "cost as settled"),
     "median_ms": Column(pl.Float64, "median of the milliseconds until the answer"),

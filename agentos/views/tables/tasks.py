@@ -31,6 +31,7 @@ def _derive(rows: pl.DataFrame) -> pl.DataFrame:
         parked_until=parked.list.eval(pl.element().struct.field("until")).list.min(),
         steps=pl.col("_steps").list.len(),
         hours=((pl.col("closed_at") - pl.col("opened_at")).dt.total_seconds() / 3600).round(2),
+        interruptions=pl.col("_asks").fill_null(0),
         **cost_of(),
     )
 
@@ -86,7 +87,7 @@ VIEW = View(
             "_parked": last("parked"),
             "code": last("code", "task.failed"),
             "cards": count("approval.requested"),
-            "interruptions": total("asks"),
+            "_asks": total("asks"),
             "edits": count("approval.edited"),
             "_steps": different("step", "step.started"),
             "failed_steps": count("step.failed"),
