@@ -108,8 +108,8 @@ class AnyOrder(RuleBasedStateMachine):
             system.fail(what)  # type: ignore[arg-type]
 
     def _later(self, rng: Random) -> None:
-        self.business.later(rng.choice([1, 11, 120, 120, 6000, -300]))
-        for task in list(self.business.tasks) if rng.random() < 0.7 else ():
+        self.business.later(rng.choice([1, 11, 120, 6000, 6000, -300]))
+        for task in list(self.business.tasks) if rng.random() < 0.5 else ():
             self.business.advance(task)
 
     def _submit(self, rng: Random) -> None:
