@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from agentos.platform import open_store
+from agentos.tasks.answers import Desk
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from desk.main import main
@@ -41,6 +43,21 @@ def agentos(root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         return Said(int(ended.value.code or 0), told.out, told.err)
 
     return call
+
+
+@pytest.fixture
+def invoiced(root: Path, agentos: Agentos, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workspace with an invoice that was issued, booked and mailed; whoever asks for one finds it."""
+    monkeypatch.setenv("AGENTOS_WORKSPACE", str(root))
+    agentos("run", "Invoice Acme Studio 1,200 EUR for the March workshop")
+    store = open_store(root)
+    (task,) = [record.data["task"] for record in store.log.read(types=("task.opened",))]
+    desk = Desk(store)
+    for card in desk.load(task).open_cards():
+        desk.approve(card.id)
+    store.close()
+    agentos("resume")
+    return root
 
 
 @pytest.fixture(scope="session")

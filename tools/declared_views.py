@@ -1,10 +1,9 @@
-"""Writes agentos_assets/views/declared.json from the catalogue of views: `python tools/declared_views.py`; with
-`--check` it exits 1 when the file is stale."""
+"""Writes agentos_assets/views/declared.json from the catalogue of views: `python tools/declared_views.py`; a
+test holds it."""
 
 from __future__ import annotations
 
 import json
-import sys
 
 
 def text() -> str:
@@ -37,18 +36,7 @@ def _object(raw: dict[str, object]) -> str:
     return "\n".join([" {", *lines, '  "columns": [', rows, "  ]", " }"])
 
 
-def main(arguments: list[str]) -> int:
+if __name__ == "__main__":
     from agentos_assets.views.declared import FILE
 
-    fresh = text()
-    if "--check" not in arguments:
-        FILE.write_text(fresh, encoding="utf-8")
-        return 0
-    if FILE.exists() and FILE.read_text(encoding="utf-8") == fresh:
-        return 0
-    sys.stderr.write("agentos_assets/views/declared.json is stale: run python tools/declared_views.py\n")
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    FILE.write_text(text(), encoding="utf-8")

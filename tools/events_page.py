@@ -1,5 +1,4 @@
-"""Writes docs/events.md from agentos/events/types.py: `python tools/events_page.py`; with `--check` it exits 1
-when the page is stale.
+"""Writes docs/events.md from agentos/events/types.py: `python tools/events_page.py`; a test holds it.
 
 Names, versions, fields and notes come from the models. Stream, key, sealing and occasion stand below, because they
 belong to whoever appends the event; tests/unit/test_events_page.py compares them with what real tasks record.
@@ -9,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -169,16 +167,5 @@ def _notes(source: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def main(arguments: list[str]) -> int:
-    fresh = page()
-    if "--check" not in arguments:
-        PAGE.write_text(fresh, encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == fresh:
-        return 0
-    sys.stderr.write("docs/events.md is stale: run python tools/events_page.py\n")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    PAGE.write_text(page(), encoding="utf-8")

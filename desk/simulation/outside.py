@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
 from agentos.clock import FixedClock
-from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import Receipt, System
+from agentos.effects.wrapped import Wrapped
 from agentos.errors import InDoubt, Permanent, Transient
 
 Mishap = Literal["busy", "refuses", "silent"]
@@ -20,27 +21,12 @@ _SAYS = {
 }
 
 
-class Unreliable:
-    """Implements `System` around a real one. `mishaps`: by "system.verb", what its next calls come to; it outlives the
-    opening of a workspace."""
+class Unreliable(Wrapped):
+    """`mishaps`: by "system.verb", what its next calls come to; it outlives the opening of a workspace."""
 
     def __init__(self, system: System, clock: FixedClock, mishaps: Mapping[str, deque[Mishap]]) -> None:
-        self._system, self._clock, self._mishaps = system, clock, mishaps
-
-    @property
-    def name(self) -> str:
-        return self._system.name
-
-    @property
-    def account(self) -> str:
-        return self._system.account
-
-    @property
-    def verbs(self) -> Mapping[str, Verb]:
-        return self._system.verbs
-
-    def check(self, verb: str, payload: dict[str, Any]) -> None:
-        self._system.check(verb, payload)
+        super().__init__(system)
+        self._clock, self._mishaps = clock, mishaps
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         self._clock.advance(timedelta(seconds=_SECONDS.get(self.name, 1.0)))
@@ -54,18 +40,3 @@ class Unreliable:
         if mishap == "silent":
             raise InDoubt(_SAYS["silent"])
         return receipt
-
-    def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
-        return self._system.find(verb, payload, key)
-
-    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
-        return self._system.undo(verb, payload, receipt)
-
-    def observe(self) -> Iterable[Observed]:
-        return self._system.observe()
-
-    def expects(self, deed: Deed) -> Expected | None:
-        return self._system.expects(deed)
-
-    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
-        return self._system.repair(kind, ref, deed)

@@ -3,7 +3,7 @@ told then."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,15 +13,14 @@ from agentos.effects.port import (
     Absent,
     Amounts,
     Deed,
-    Expected,
     Found,
     Observed,
     Proposal,
     Receipt,
     System,
     Unknown,
-    Verb,
 )
+from agentos.effects.wrapped import Wrapped
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.events.blobs import Blobs
 from agentos.events.log import Reader
@@ -55,7 +54,7 @@ def world(platform: Platform, log: ReplayLog, scratch: Path) -> Platform:
         root = written(files, scratch)
         workspace, policy = load_workspace(root), read_policy(root)
     store = Store(scratch, replayed, blobs, platform.store.sealer, witness_of(scratch))
-    systems = RecordedSystems(platform.systems, log)
+    systems = {name: RecordedSystem(system, log) for name, system in platform.systems.items()}
     models: Any = RecordedModels(log)
     return replace(
         platform, store=store, workspace=workspace, policy=policy, clock=RecordClock(log), models=models,
@@ -105,37 +104,12 @@ class RecordedModels:
         raise Permanent("A replay calls no model.", code="replay.call")
 
 
-class RecordedSystems(Mapping[str, System]):
-    def __init__(self, systems: Mapping[str, System], log: ReplayLog) -> None:
-        self._systems, self._log = systems, log
-
-    def __getitem__(self, name: str) -> System:
-        return RecordedSystem(self._systems[name], self._log)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._systems)
-
-    def __len__(self) -> int:
-        return len(self._systems)
-
-
-class RecordedSystem:
+class RecordedSystem(Wrapped):
     """Declares what the real one declares, and acts by telling what the record says came of it."""
 
     def __init__(self, system: System, log: ReplayLog) -> None:
-        self._system, self._log = system, log
-
-    @property
-    def name(self) -> str:
-        return self._system.name
-
-    @property
-    def account(self) -> str:
-        return self._system.account
-
-    @property
-    def verbs(self) -> Mapping[str, Verb]:
-        return self._system.verbs
+        super().__init__(system)
+        self._log = log
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         end = self._log.outcome_of(key)
@@ -150,10 +124,6 @@ class RecordedSystem:
         if end.data["kind"] == "transient":
             raise Transient(why, code=end.data["code"])
         raise Permanent(why, code=end.data["code"])
-
-    def check(self, verb: str, payload: dict[str, Any]) -> None:
-        """Looks at the payload and at nothing else, so the real one says it again."""
-        self._system.check(verb, payload)
 
     def find(self, verb: str, payload: dict[str, Any], key: str) -> Found | Absent | Unknown:
         end = self._log.outcome_of(key)
@@ -173,9 +143,6 @@ class RecordedSystem:
 
     def observe(self) -> Iterable[Observed]:
         return ()
-
-    def expects(self, deed: Deed) -> Expected | None:
-        return self._system.expects(deed)
 
     def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
         """What was proposed then is a tool's answer on the record."""

@@ -36,7 +36,7 @@ from graphs.whatif.log import WhatIfBlobs, WhatIfLog
 from graphs.whatif.measures import Measures, fates, interruptions, steps_of
 from graphs.whatif.operator import Answer, answer_to, gave_up
 from graphs.whatif.tape import Tape
-from graphs.whatif.world import UNKNOWN, TapedModels, TapedSystems, WhatIfRun
+from graphs.whatif.world import UNKNOWN, TapedModels, TapedSystem, WhatIfRun
 
 MOST_TURNS = 200
 """Of one task: it is a guard against a fault of ours."""
@@ -188,9 +188,10 @@ class _Play:
         tape = self.tapes[task]
         workspace, policy = self._in_force()
         models: Any = TapedModels(tape, self.clock, self.change.prices)
+        systems = {name: TapedSystem(one, tape, self.clock) for name, one in self.platform.systems.items()}
         return replace(
             self.platform, store=self.store, workspace=workspace, policy=self.change.policy or policy,
-            clock=self.clock, models=models, systems=TapedSystems(self.platform.systems, tape, self.clock),
+            clock=self.clock, models=models, systems=systems,
             circuits=Circuits(), environ={}, knowledge=None, spending=_Uncached(),
         )  # fmt: skip
 

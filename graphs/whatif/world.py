@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from agentos.clock import FixedClock
 from agentos.effects.invoice import build
 from agentos.effects.invoice.cii import terms
 from agentos.effects.invoice.document import parse
-from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Proposal, Receipt, System, Unknown, Verb
+from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Receipt, System, Unknown
+from agentos.effects.wrapped import Wrapped
 from agentos.errors import InDoubt, Permanent, Transient
 from agentos.ids import digest
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
@@ -156,42 +157,13 @@ def _money(cost: Mapping[str, str] | None) -> Money:
     return Money.model_validate(cost) if cost is not None else Money.of(0, "USD")
 
 
-class TapedSystems(Mapping[str, System]):
-    def __init__(self, systems: Mapping[str, System], tape: Tape, clock: FixedClock) -> None:
-        self._systems, self._tape, self._clock = systems, tape, clock
-
-    def __getitem__(self, name: str) -> System:
-        return TapedSystem(self._systems[name], self._tape, self._clock)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._systems)
-
-    def __len__(self) -> int:
-        return len(self._systems)
-
-
-class TapedSystem:
+class TapedSystem(Wrapped):
     """Declares what the real one declares, acts by telling what came of it then, and is taken to succeed in what was
     not done then."""
 
     def __init__(self, system: System, tape: Tape, clock: FixedClock) -> None:
-        self._system, self._tape, self._clock = system, tape, clock
-
-    @property
-    def name(self) -> str:
-        return self._system.name
-
-    @property
-    def account(self) -> str:
-        return self._system.account
-
-    @property
-    def verbs(self) -> Mapping[str, Verb]:
-        return self._system.verbs
-
-    def check(self, verb: str, payload: dict[str, Any]) -> None:
-        """Looks at the payload and at nothing outside."""
-        self._system.check(verb, payload)
+        super().__init__(system)
+        self._tape, self._clock = tape, clock
 
     def do(self, verb: str, payload: dict[str, Any], key: str) -> Receipt:
         end = self._tape.end_of(key)
@@ -213,20 +185,12 @@ class TapedSystem:
             return Found(Receipt.model_validate(end.data["receipt"]))
         return Unknown(str(end.data.get("why", "")) if end is not None else "the record does not say")
 
-    def undo(self, verb: str, payload: dict[str, Any], receipt: Receipt) -> Proposal | None:
-        """Only a proposal comes of it: the real one makes it from the receipt."""
-        return self._system.undo(verb, payload, receipt)
-
     def observe(self) -> Iterable[Observed]:
         return ()
 
     def expects(self, deed: Deed) -> Expected | None:
         """Nothing: what is not looked at can't differ."""
         return None
-
-    def repair(self, kind: str, ref: str, deed: Deed | None) -> Proposal | None:
-        """Only a proposal, from what the log knows."""
-        return self._system.repair(kind, ref, deed)
 
 
 def supposed(system: str, verb: str, payload: dict[str, Any], key: str) -> Receipt:

@@ -24,6 +24,18 @@ from tests.fakes.models import FakeModels
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TEXT = "Write a blog post about cats"
+RECIPE = """
+workflow = "publish-post"
+title = "Test"
+[[steps]]
+id = "make"
+agent = "make"
+[[steps]]
+id = "deliver"
+kind = "effects"
+needs = ["make"]
+inputs = { from = ["make"] }
+"""
 
 
 class AnyRequest(BaseModel):

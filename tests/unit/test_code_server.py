@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -73,12 +72,6 @@ me = psutil.Process()
 print(json.dumps([me.num_threads(), threading.active_count(), len(me.net_connections("all")),
   [f.path for f in me.open_files() if f.path.endswith(".db")], [c.name() for c in me.children()]]))
 """
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def test_the_one_private_name_is_there() -> None:

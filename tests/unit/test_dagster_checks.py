@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +10,12 @@ import polars as pl
 import pytest
 
 from agentos.expectations.blocking import BLOCKING
-from agentos.platform import open_store
-from agentos.tasks.answers import Desk
 from agentos.views.read import path_of
 from agentos_assets.definitions import defs
 from agentos_assets.views.declared import declared
-from desk.main import main
 
 pytestmark = pytest.mark.xdist_group("great-expectations")
-TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
 SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop")
-
-
-@pytest.fixture
-def invoiced(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An invoice that was issued, booked and mailed."""
-    monkeypatch.setenv("AGENTOS_WORKSPACE", str(root))
-    call("run", TEXT)
-    store = open_store(root)
-    (task,) = [record.data["task"] for record in store.log.read(types=("task.opened",))]
-    desk = Desk(store)
-    for card in desk.load(task).open_cards():
-        desk.approve(card.id)
-    store.close()
-    call("resume")
-    return root
-
-
-def call(*arguments: str) -> None:
-    with pytest.raises(SystemExit):
-        main(list(arguments))
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def run(instance: dg.DagsterInstance, selection: dg.AssetSelection) -> dg.ExecuteInProcessResult:

@@ -41,12 +41,6 @@ def desk(root: Path) -> Iterator[Desk]:
     store.close()
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
 def advance(root: Path, instance: dg.DagsterInstance, *tasks: str) -> dg.ExecuteInProcessResult:
     return (
         defs()

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from agentos.ids import short
 from agentos.platform import open_store
-from agentos.tasks.answers import Desk
 from agentos_assets.checks.outside import OUTSIDE
 from agentos_assets.definitions import defs
-from desk.main import main
 
-TEXT = "Invoice Acme Studio 1,200 EUR for the March workshop"
 SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop", "books/")
-
-
-@pytest.fixture
-def invoiced(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An invoice that was issued, booked and mailed."""
-    monkeypatch.setenv("AGENTOS_WORKSPACE", str(root))
-    call("run", TEXT)
-    store = open_store(root)
-    (task,) = [record.data["task"] for record in store.log.read(types=("task.opened",))]
-    desk = Desk(store)
-    for card in desk.load(task).open_cards():
-        desk.approve(card.id)
-    store.close()
-    call("resume")
-    return root
-
-
-def call(*arguments: str) -> None:
-    with pytest.raises(SystemExit):
-        main(list(arguments))
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def results(run: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:

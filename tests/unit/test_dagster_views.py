@@ -57,12 +57,6 @@ def desk(root: Path) -> Iterator[Desk]:
     store.close()
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
-
-
 def days_of_work(root: Path, *days: int) -> None:
     """A request on each of these days after BEGAN."""
     for day in days:

@@ -9,20 +9,7 @@ import pytest
 
 from agentos.errors import Refused
 from tests.fakes.effects import FakeSystem
-from tests.fakes.platform import ASK, Bench, FakeAgent, proposes
-
-RECIPE = """
-workflow = "publish-post"
-title = "Test"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
+from tests.fakes.platform import ASK, RECIPE, Bench, FakeAgent, proposes
 
 
 def bench_in(tmp_path: Path) -> tuple[Bench, FakeSystem]:

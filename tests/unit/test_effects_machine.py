@@ -13,20 +13,8 @@ from hypothesis import strategies as st
 
 from agentos.tasks.state import CardState, TaskState
 from tests.fakes.effects import FakeSystem, Killed
-from tests.fakes.platform import ALLOW, ASK, Bench, FakeAgent, proposes
+from tests.fakes.platform import ALLOW, ASK, RECIPE, Bench, FakeAgent, proposes
 
-RECIPE = """
-workflow = "publish-post"
-title = "Test"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
 MOST_ROUNDS = 60
 FAILURES: Any = st.sampled_from(
     ["transient", "permanent", "in_doubt_before", "in_doubt_after", "killed_before", "killed_after"]

@@ -15,20 +15,7 @@ from agentos.ids import uuid7
 from agentos.invariants.check import check, invariants
 from desk.main import main
 from tests.fakes.effects import FakeSystem
-from tests.fakes.platform import ALLOW, ASK, NOON, Bench, FakeAgent, proposes
-
-RECIPE = """
-workflow = "publish-post"
-title = "Test"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
+from tests.fakes.platform import ALLOW, ASK, NOON, RECIPE, Bench, FakeAgent, proposes
 
 
 def bench(root: Path, *slots: str, policy: Any = ALLOW, **system: Any) -> Bench:

@@ -24,20 +24,8 @@ from agentos.tasks.state import TaskState
 from agents import reconciler
 from tests.fakes.backups import plain_lock, plain_unlock
 from tests.fakes.effects import FakeSystem
-from tests.fakes.platform import ALLOW, TEXT, Bench, FakeAgent, proposes
+from tests.fakes.platform import ALLOW, RECIPE, TEXT, Bench, FakeAgent, proposes
 
-RECIPE = """
-workflow = "publish-post"
-title = "Test"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
 ACCOUNT = "fake:test"
 
 

@@ -7,20 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.effects import FakeSystem, Killed
-from tests.fakes.platform import ALLOW, ASK, Bench, FakeAgent, proposes, says
-
-RECIPE = """
-workflow = "publish-post"
-title = "Test"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
+from tests.fakes.platform import ALLOW, ASK, RECIPE, Bench, FakeAgent, proposes, says
 
 
 def bench_in(tmp_path: Path, *slots: str, **more: object) -> tuple[Bench, FakeSystem]:

@@ -15,8 +15,8 @@ E = TypeVar("E", bound=BaseModel)
 Note = Annotated[str, BeforeValidator(clean)]
 
 
-class Entry(BaseModel):
-    """The payload of `book`: an invoice to one client. Amounts are texts of Decimals in `currency`."""
+class _OfInvoice(BaseModel):
+    """What every booking about an invoice to one client says. Amounts are texts of Decimals in `currency`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,10 +25,15 @@ class Entry(BaseModel):
     client: str = Field(min_length=1)
     payee: Note = ""
     narration: Note = ""
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+
+class Entry(_OfInvoice):
+    """The payload of `book`."""
+
     net: Decimal = Field(gt=0)
     vat: Decimal = Field(ge=0)
     gross: Decimal
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
 
     @model_validator(mode="after")
     def _balanced(self) -> Entry:
@@ -37,18 +42,10 @@ class Entry(BaseModel):
         return self
 
 
-class Payment(BaseModel):
+class Payment(_OfInvoice):
     """The payload of `receive`: money from one client for one invoice, on the day `date`. It may be a part of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    date: date
-    invoice: Number
-    client: str = Field(min_length=1)
-    payee: Note = ""
-    narration: Note = ""
     amount: Decimal = Field(gt=0)
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
 
 
 class Reversal(BaseModel):
