@@ -1,15 +1,13 @@
 """`agentos up` as the operator meets it: her page in a real browser, the real daemon, a real workspace.
 
 One served workspace for the whole file, run from a copy of the program with an empty home, so that whatever falls
-anywhere else is seen. AGENTOS_SCREENSHOTS=FOLDER keeps the pictures.
+anywhere else is seen.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -26,9 +24,6 @@ from agentos_assets.serving import AlreadyUp, serve
 from agentos_assets.task_asset import partition_of
 from tests.e2e.served import CLONE, Served, runs, start, submit, until
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
-QUIET = ("--disable-background-networking", "--disable-component-update")
 VIGNETTE = "Produce a blog post about heat pumps for older houses and invoice Acme Studio 1,200 EUR"
 SECRETS = (b"Acme", b"1,200", b"workshop", b"heat", b"older houses")
 """Names and words of hers. Ids of clients, and amounts beside them, stand in what Dagster shows of the views."""
@@ -45,32 +40,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     served = start(tmp_path_factory.mktemp("up"))
     yield served
     served.end()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *QUIET])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("AGENTOS_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def wait_for_runs(up: Served, count: int) -> None:
