@@ -22,7 +22,7 @@ AIM = ">= 1"
 
 def measure(rounds: int) -> list[Row]:
     rows = []
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch:
         for a_commit, events in EVENTS.items():
             ours = Ours(open_store(Path(scratch) / f"ours-{a_commit}"))
             recorder = Recorder(Path(scratch) / f"peer-{a_commit}.db")

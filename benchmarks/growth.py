@@ -23,7 +23,7 @@ APPENDS = 100
 def measure(rounds: int) -> list[Row]:
     more = os.environ.get("BENCH_EVENTS")
     lengths = (*LENGTHS, int(more)) if more else LENGTHS
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch:
         roots = {f"{events:,}": workspace(Path(scratch), events) for events in lengths}
         appends = {name: _appends(root) for name, root in roots.items()}
         statuses = {name: status(root) for name, root in roots.items()}

@@ -28,7 +28,7 @@ PLAN = Plan(
 
 
 def measure(rounds: int) -> list[Row]:
-    with tempfile.TemporaryDirectory(dir=".") as scratch, asyncio.Runner() as loop:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch, asyncio.Runner() as loop:
         folder = Path(scratch)
         ours, store = Coordinator(folder, loop), open_store(folder / "log")
         table, n = Table(folder / "bare.db"), iter(range(10**9))

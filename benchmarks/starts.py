@@ -58,7 +58,7 @@ SELECTOR = {"repositoryLocationName": "stock.py", "repositoryName": "__repositor
 
 def measure(rounds: int) -> list[Row]:
     found: dict[str, list[float]] = {NEW: [], LINGERING: [], PEER: []}
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch:
         folder = Path(scratch).resolve()
         with Ours(folder).served() as ours, Stock(folder).served() as stock:
             for round in range(rounds + 1):  # the first does not count
@@ -153,11 +153,11 @@ def running(argv: list[str], folder: Path, own: Mapping[str, str]) -> Iterator[N
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):  # stock Dagster does not always end
             process.wait(30)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def wait(holds: Any) -> None:

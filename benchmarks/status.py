@@ -22,7 +22,7 @@ COMMAND = "from desk.main import main; main()"  # what the installed command run
 
 
 def measure(rounds: int) -> list[Row]:
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch:
         root = workspace(Path(scratch), EVENTS)
         found = interleaved({"ours": status(root), PEER: command([sys.executable, "-c", "import dagster"])}, rounds)
     return [Row(f"agentos status on {EVENTS:,} events", "ms", found["ours"] * 1000, found[PEER] * 1000, PEER, AIM)]

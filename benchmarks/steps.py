@@ -23,7 +23,7 @@ AIMS = {
 
 
 def measure(rounds: int) -> list[Row]:
-    with tempfile.TemporaryDirectory(dir=".") as scratch, asyncio.Runner() as loop:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch, asyncio.Runner() as loop:
         folder = Path(scratch)
         ours = Coordinator(folder, loop)
         peers: list[Any] = [kind(folder, loop) for kind in (LangGraph, Saver, Dbos, BareTable)]

@@ -29,7 +29,7 @@ LIMIT_MB = 300
 
 def measure(rounds: int) -> list[Row]:
     events = int(os.environ.get("BENCH_VIEWS", "100000"))
-    with tempfile.TemporaryDirectory(dir=".") as scratch:
+    with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as scratch:
         root = Path(scratch) / "workspace"
         prepare(root, events)
         memory: dict[str, float] = {}
