@@ -162,7 +162,9 @@ def test_an_interrupted_backfill_goes_on_and_a_half_done_day_begins_anew(tmp_pat
     assert len(worked) == 7
 
 
-def a_run(instance: dg.DagsterInstance, parent: dg.DagsterRun | None = None, *, ended: str, **tags: str) -> dg.DagsterRun:
+def a_run(
+    instance: dg.DagsterInstance, parent: dg.DagsterRun | None = None, *, ended: str, **tags: str
+) -> dg.DagsterRun:
     own = {f"dagster/{name}": value for name, value in tags.items()}
     before = {"dagster/parent_run_id": parent.run_id, "dagster/root_run_id": parent.run_id} if parent else {}
     run = dg.DagsterRun(
