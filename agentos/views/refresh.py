@@ -137,8 +137,8 @@ class _Refresh:
         if cursor is not None and cursor.seq == self.seq:
             self._keep(view, cursor)
             return
-        frames = {name: pl.read_parquet(path_of(self.root, name)) for name in view.depends if name != HISTORY}
-        self._publish(view, make(frames, self.moment))
+        frames = {name: pl.read_parquet(path_of(self.root, name)).lazy() for name in view.depends if name != HISTORY}
+        self._publish(view, make(frames, self.moment).collect())
 
     # -- both
 

@@ -1,6 +1,8 @@
 """An asset a view, all made by one step, since a refresh reads the log once for all of them."""
 
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -27,11 +29,12 @@ def view_assets() -> dg.AssetsDefinition:
         from agentos.views.refresh import refresh
 
         wanted = {key.to_user_string() for key in context.selected_asset_keys}
+        lineages = {view.name: lineage_of(view) for view in declared()}
         with platform.store() as store:
             published = refresh(store, wanted)
         for view in published.values():
             if view.name in wanted:
-                yield _result(platform, view)
+                yield _result(platform, view, lineages[view.name])
 
     return views
 
@@ -56,12 +59,25 @@ def _schema(view: Declared) -> dg.TableSchema:
     return dg.TableSchema(columns=columns, constraints=dg.TableConstraints([f"unique: {', '.join(view.key)}"]))
 
 
-def _result(platform: PlatformResource, view: "Published") -> dg.MaterializeResult[None]:
+def lineage_of(view: Declared) -> dg.TableColumnLineage:
+    deps = {name: [dg.TableColumnDep(*source) for source in found] for name, found in view.sources.items()}
+    return dg.TableColumnLineage(deps)
+
+
+def today_at(root: Path) -> date:
+    """The day it is where the business is."""
     from agentos.clock import SystemClock
     from agentos.workspace.zone import zone_of
+
+    return SystemClock().now().astimezone(zone_of(root)).date()
+
+
+def _result(
+    platform: PlatformResource, view: "Published", lineage: dg.TableColumnLineage
+) -> dg.MaterializeResult[None]:
     from agentos_assets.views.shown import shown
 
-    today = SystemClock().now().astimezone(zone_of(platform.root)).date()
+    today = today_at(platform.root)
     return dg.MaterializeResult(
         asset_key=view.name,
         data_version=dg.DataVersion(view.digest[:16]),
@@ -69,6 +85,7 @@ def _result(platform: PlatformResource, view: "Published") -> dg.MaterializeResu
             "dagster/row_count": view.rows,
             "new rows": view.new_rows,
             "up to event": view.seq,
+            "dagster/column_lineage": lineage,
             **{heading: dg.MetadataValue.md(text) for heading, text in shown(platform.root, view.name, today).items()},
         },
     )

@@ -11,6 +11,7 @@ from agentos.ids import short
 from agentos.platform import open_store
 from agentos_assets.checks.outside import OUTSIDE
 from agentos_assets.definitions import defs
+from agentos_assets.links import to_task
 
 SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop", "books/")
 
@@ -49,8 +50,14 @@ def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stan
     assert {name for name, one in first.items() if not one.passed} == {"invoices.documents"}
     store = open_store(invoiced)
     (opened,) = store.log.read(types=("repair.opened",))
-    shown, task = text(first["invoices.documents"]), short(opened.data["task"])
-    assert f"repair task `{task}` is open: `agentos show {task}`" in shown["what was done about it"]
+    shown, said, task = (
+        text(first["invoices.documents"]),
+        str(first["invoices.documents"].description),
+        opened.data["task"],
+    )
+    assert "1 difference(s) from the log, 1 of them new." in said
+    assert "what was done was changed, since 20" in said
+    assert f"repair task {to_task(task)} is open (`agentos show {short(task)}`)" in said
     assert "a repair task has a card for you" in shown["what differs"]
     assert (shown["what differs"].count("| changed |"), shown["opened"]) == (1, 1)
 

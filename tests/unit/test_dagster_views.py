@@ -158,7 +158,9 @@ def test_views_say_how_much_they_hold_and_what_a_person_looks_for(
     assert make(instance).success
     tasks = text_of(last(instance, "tasks"))
     assert tasks["dagster/row_count"] == "1"
-    assert f"| `{short(task)}` | send-invoice | acme-studio | parked | approval | {short(card.id)} |" in tasks["open"]
+    assert (
+        f"| `{short(task)}` | send-invoice | acme-studio | parked | your approval | {short(card.id)} |" in tasks["open"]
+    )
     assert (
         f"| `{short(card.id)}` | effects | `{short(task)}` |" in text_of(last(instance, "approvals"))["waiting for you"]
     )
@@ -299,7 +301,7 @@ def test_what_happens_makes_every_view_fresh_in_one_run_and_then_it_is_quiet(
     assert (grow(instance, cursor), desk.store.log.head()) == (None, head), "a run of views appends nothing"
     desk.submit(TEXT)
     grow(instance, cursor)
-    assert daemon.tick() == VIEWS | {"sql_views"}
+    assert daemon.tick() == VIEWS | {"sql_views", "at_a_glance"}
     assert make(instance).success
     assert make(instance, "history", partition_key="2026-11-02").success
     assert daemon.tick() == set(), "a sealed day says nothing new"
