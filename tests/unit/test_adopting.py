@@ -17,7 +17,8 @@ from agentos.errors import Refused, Transient
 from agentos.invariants.check import check
 from agentos.tasks.adopted_numbers import adopted_numbers
 from agentos.tasks.adopting import Adoption, adopt_and_start
-from agentos.tasks.answers import Desk, NotFound
+from agentos.tasks.answers import Desk
+from agentos.tasks.finder import NotFound
 from agentos.tasks.invoices import invoices, owner_of
 from agentos.workspace.model import InvoiceSettings
 from tests.fakes.backups import plain_lock, plain_unlock
