@@ -17,6 +17,7 @@ from agentos.tasks.answers import Desk
 from tests.crash.script import SAYS
 from tests.crash.stages import Stages
 
+pytestmark = pytest.mark.xdist_group("monitor")
 TELLING = (
     "before replace in look#1",
     "insert finding.opened#1",
@@ -110,7 +111,7 @@ def test_killed_while_it_takes_away_what_is_over(watched: Watched, point: str) -
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_killed_at_every_point_of_a_look(watched: Watched, part: int) -> None:
-    """One of four shares, so that two workers and more can divide the work."""
+    """One of four shares, each a test of its own, so that one may be run alone."""
     for stage, points, end in (
         (watched.untold, watched.telling, watched.told),
         (watched.over, watched.taking_away, watched.folder / "gone"),

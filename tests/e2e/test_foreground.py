@@ -21,6 +21,7 @@ from graphs.advance import advance
 from graphs.opening import open_platform
 from tests.fakes.terminal import Agentos
 
+pytestmark = pytest.mark.xdist_group("foreground")
 CLONE = Path(__file__).resolve().parents[2]
 AGENTOS = Path(sys.executable).parent / "agentos"
 GREEDY = """
