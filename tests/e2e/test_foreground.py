@@ -40,7 +40,7 @@ while True:
             result = asyncio.run(advance(platform, state.id, by="greedy"))
             if not result.busy and result.state.seq > state.seq:
                 print(state.id, flush=True)
-    time.sleep(0.02)
+    time.sleep(0.1)
 """
 
 
