@@ -144,15 +144,16 @@ class Desk:
         )
         return task
 
-    def again(self, name: str) -> str:
-        """Take up again what was denied, failed or cancelled: a new task from the same intent; returns its id."""
+    def again(self, name: str, *, new: str | None = None) -> str:
+        """Take up again what was denied, failed or cancelled: a new task from the same intent; returns its id, which is
+        `new` where the caller made one."""
         state = self.task(name)
         if state.status not in ("failed", "cancelled"):
             hint = "agentos resume TASK" if not state.closed else "agentos run TEXT does it once more."
             raise Refused(
                 f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands"
             )
-        task = self._new_id()
+        task = new or self._new_id()
         by = state.by if state.by is not None and state.by > self.clock.now() else None
         opened = TaskOpened(
             task=task, intent=state.intent, trigger=state.trigger, rehearsal=state.rehearsal, by=by, budget=state.budget
@@ -160,14 +161,15 @@ class Desk:
         self.store.log.append(opened.on(stream_of(task), key=f"task/{task}", actor="operator", correlation=task))
         return task
 
-    def undo(self, keys: Sequence[str]) -> str:
-        """Open the task that undoes these effects, newest first; returns its id.
+    def undo(self, keys: Sequence[str], *, task: str | None = None) -> str:
+        """Open the task that undoes these effects, newest first; returns its id, which is `task` where the caller made
+        one.
 
         A task of theirs that still goes on is cancelled first: a mail it holds must not follow what is taken back.
         """
         for state in self.going_on(keys):
             self.cancel(state.id, "what it did is undone")
-        return self.submit("\n".join(keys), trigger="undo")
+        return self.submit("\n".join(keys), trigger="undo", task=task)
 
     def going_on(self, keys: Sequence[str]) -> list[TaskState]:
         """The tasks of these effects that are not closed: undoing cancels them."""
