@@ -6,6 +6,7 @@ Metadata of the definition and not of each materialisation: it would be 140 KB f
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 
@@ -15,7 +16,7 @@ from agentos_assets.views.declared import Declared
 Source = tuple[str, str]
 
 
-def sources_of(view: Declared) -> dict[str, dg.MetadataValue[object]]:
+def sources_of(view: Declared) -> dict[str, dg.MetadataValue[Any]]:
     deps = {name: [dg.TableColumnDep(*source) for source in found] for name, found in view.sources.items()}
     return {
         "dagster/column_lineage": dg.MetadataValue.column_lineage(dg.TableColumnLineage(deps)),

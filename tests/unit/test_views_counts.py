@@ -88,7 +88,7 @@ def walked(records: Iterable[Record]) -> dict[str, int]:
 
 def rows_in_views(rows: pl.DataFrame) -> dict[str, int]:
     frames = {name: shown(name, rows) for name in ("calls", "steps", "drifts", "effects", "approvals")}
-    frames["invoices"] = make(frames, Moment(AFTER))
+    frames["invoices"] = make({name: frame.lazy() for name, frame in frames.items()}, Moment(AFTER)).collect()
     return {name: frames[name].height for name in COUNTED}
 
 
