@@ -11,6 +11,7 @@ from agentos_assets.event_log import EVENT_LOG
 from agentos_assets.resources import PlatformResource
 from agentos_assets.views.declared import Declared, declared
 from agentos_assets.views.freshness import fresh
+from agentos_assets.views.sources import sources_of
 
 if TYPE_CHECKING:
     from agentos.views.refresh import Published
@@ -29,12 +30,11 @@ def view_assets() -> dg.AssetsDefinition:
         from agentos.views.refresh import refresh
 
         wanted = {key.to_user_string() for key in context.selected_asset_keys}
-        lineages = {view.name: lineage_of(view) for view in declared()}
         with platform.store() as store:
             published = refresh(store, wanted)
         for view in published.values():
             if view.name in wanted:
-                yield _result(platform, view, lineages[view.name])
+                yield _result(platform, view)
 
     return views
 
@@ -49,7 +49,7 @@ def spec_of(view: Declared) -> dg.AssetSpec:
         owners=["team:operator"],
         code_version=str(view.version),
         deps=[EVENT_LOG.key, HISTORY] if HISTORY in view.depends else list(view.depends),
-        metadata={"dagster/column_schema": _schema(view)},
+        metadata={"dagster/column_schema": _schema(view), **sources_of(view)},
         automation_condition=fresh(dated=view.dated),
     )
 
@@ -57,11 +57,6 @@ def spec_of(view: Declared) -> dg.AssetSpec:
 def _schema(view: Declared) -> dg.TableSchema:
     columns = [dg.TableColumn(name, type, description) for name, type, description in view.columns]
     return dg.TableSchema(columns=columns, constraints=dg.TableConstraints([f"unique: {', '.join(view.key)}"]))
-
-
-def lineage_of(view: Declared) -> dg.TableColumnLineage:
-    deps = {name: [dg.TableColumnDep(*source) for source in found] for name, found in view.sources.items()}
-    return dg.TableColumnLineage(deps)
 
 
 def today_at(root: Path) -> date:
@@ -72,9 +67,7 @@ def today_at(root: Path) -> date:
     return SystemClock().now().astimezone(zone_of(root)).date()
 
 
-def _result(
-    platform: PlatformResource, view: "Published", lineage: dg.TableColumnLineage
-) -> dg.MaterializeResult[None]:
+def _result(platform: PlatformResource, view: "Published") -> dg.MaterializeResult[None]:
     from agentos_assets.views.shown import shown
 
     today = today_at(platform.root)
@@ -85,7 +78,6 @@ def _result(
             "dagster/row_count": view.rows,
             "new rows": view.new_rows,
             "up to event": view.seq,
-            "dagster/column_lineage": lineage,
             **{heading: dg.MetadataValue.md(text) for heading, text in shown(platform.root, view.name, today).items()},
         },
     )

@@ -44,8 +44,9 @@ def test_outside_and_log_agree(invoiced: Path, instance: dg.DagsterInstance) -> 
 def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stands_there(
     invoiced: Path, instance: dg.DagsterInstance
 ) -> None:
-    for path in (invoiced / "books" / "invoices").glob("*.pdf"):
-        path.unlink()
+    (document,) = (invoiced / "books" / "invoices").glob("*.pdf")
+    issued = document.read_bytes()
+    document.unlink()
     first = outside(instance)
     assert {name for name, one in first.items() if not one.passed} == {"invoices.documents"}
     store = open_store(invoiced)
@@ -66,6 +67,14 @@ def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stan
     assert not again["invoices.documents"].passed
     assert again["numbers.sequence"].passed
     assert store.log.head() == head, "a look that finds what is known appends nothing"
+    assert "1 difference(s) from the log.\n" in str(again["invoices.documents"].description), "it is not new any more"
+
+    document.write_bytes(issued)
+    passed = outside(instance)["invoices.documents"]
+    assert passed.passed
+    assert str(passed.description).startswith("1 thing(s) outside are as the log says.\n\nEarlier:\n\n- `")
+    assert "what was done was changed, found 20" in str(passed.description)
+    assert "gone by itself at 20" in str(passed.description)
     store.close()
     for looked in instance.get_runs():
         assert_no_secrets(instance, looked.run_id)

@@ -372,3 +372,17 @@ def test_sql_reads_what_is_published_and_nobody_meets_a_lock(
         assert make(instance, "sql_views").success
         assert reader.execute("SELECT count(*) FROM tasks").fetchall() == [(2,)]
     assert pl.read_parquet(root / "state" / "views" / "tasks.parquet").height == 2
+
+
+def test_every_view_says_where_its_columns_come_from() -> None:
+    graph = defs().get_repository_def().asset_graph
+    for view in declared():
+        metadata = graph.get(dg.AssetKey(view.name)).metadata
+        lineage = metadata["dagster/column_lineage"]
+        assert isinstance(lineage, dg.TableColumnLineageMetadataValue)
+        deps = lineage.lineage.deps_by_column
+        assert set(deps) == {name for name, _, _ in view.columns}
+        assert {dep.asset_key.to_user_string() for found in deps.values() for dep in found} <= {*view.depends}
+    told = str(graph.get(dg.AssetKey("receivables")).metadata["where its columns come from"].value)
+    assert told.startswith("Every column rests on invoices `client`, `currency`, `status`")
+    assert "| oldest_due | invoices `due_on` |" in told
