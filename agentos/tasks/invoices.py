@@ -17,6 +17,7 @@ from typing import Any
 from agentos.effects.port import Amounts, effect_key
 from agentos.events.log import Reader
 from agentos.events.record import Record
+from agentos.money import Money
 from agentos.tasks.items import is_undone, receipt_of, started_of
 
 ISSUED, PAID = ("invoice", "issue"), ("ledger", "receive")
@@ -142,13 +143,23 @@ def _add_payment(log: Reader, key: str, owed: Owed) -> None:
     if started is None or started.forgotten:
         return
     receipt = receipt_of(log, key)
-    if receipt is None or receipt.data.get("invoice") != owed.number or not started.data["amounts"]:
+    if receipt is None or receipt.data.get("invoice") != owed.number:
         return
     owed.taken = max(owed.taken, _nth(key))
-    gross = Amounts.model_validate(started.data["amounts"]).gross
-    if gross.currency == owed.currency and not is_undone(log, key):
+    gross = _paid(started)
+    if gross is not None and gross.currency == owed.currency and not is_undone(log, key):
         owed.paid += gross.amount
         owed.payments += 1
+
+
+def _paid(started: Record) -> Money | None:
+    """A payment that an older program adopted after a restore has its amount in the payload alone."""
+    if started.data["amounts"]:
+        return Amounts.model_validate(started.data["amounts"]).gross
+    payload = started.data["payload"] or {}
+    if not all(payload.get(name) for name in ("amount", "currency")):
+        return None
+    return Money.of(payload["amount"], payload["currency"])
 
 
 def _nth(key: str) -> int:

@@ -39,7 +39,7 @@ def command(session: Session, what: str | None, only: bool, yes: bool) -> int:
         session.show([dim(text) for text in wrapped(one.how, session.width, "      ")])
     _say_what_else(session, [one.key for one in found])
     if not possible:
-        from agentos.tasks.answers import NotFound
+        from agentos.tasks.finder import NotFound
 
         raise NotFound("None of this can be undone.", hint="What can be done instead stands beside each.",
                        code="undo.final")  # fmt: skip
