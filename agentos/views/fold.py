@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from agentos.views.typed import SCHEMA, SEQS
+from agentos.views.typed import SCHEMA, SEQS, TYPE
 
 How = Literal["first", "last", "min", "max", "sum", "count", "set", "seqs"]
 
@@ -127,28 +127,23 @@ class Fold:
         rules = {name: rule.dtype() for name, rule in self.rules.items()}
         return pl.DataFrame(schema={**{name: SCHEMA[name] for name in self.key}, **rules})
 
-    def fold(self, *pieces: pl.DataFrame) -> pl.DataFrame:
-        """Typed rows, in one frame or in several that overlap: one or no row for each key, in the order of its first
-        event."""
-        mine = [self._mine(piece) for piece in pieces if set(self.key) <= set(piece.columns)]
-        if not mine:
+    def fold(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Typed rows in the order of seq: one or no row for each key, in the order of its first event."""
+        if not set(self.key) <= set(rows.columns):
             return self.empty()
-        rows = pl.concat(mine, how="diagonal").sort("seq")
-        known = set(rows.collect_schema())
-        lacking = [pl.lit(None, SCHEMA[name]).alias(name) for name in self.reads - known]
+        reads = [
+            pl.col(name) if name in rows.columns else pl.lit(None, SCHEMA[name]).alias(name) for name in self.reads
+        ]
         found = (
-            rows.with_columns(*lacking)
+            rows.lazy()
+            .select(reads)
+            .with_columns(pl.col("type").cast(TYPE, strict=False))
+            .filter(pl.col("type").is_in(self.types), *(pl.col(name).is_not_null() for name in self.key))
             .group_by(self.key, maintain_order=True)
             .agg(rule.fold().alias(name) for name, rule in self.rules.items())
         )
         kinds = [name for name, rule in self.rules.items() if rule.of == "type"]
         return found.select(self.kept).with_columns(pl.col(kinds).cast(pl.String)).collect()
-
-    def _mine(self, piece: pl.DataFrame) -> pl.LazyFrame:
-        reads = [name for name in piece.columns if name in self.reads]
-        type = pl.col("type").cast(pl.Enum(self.types), strict=False)
-        keyed = [pl.col(name).is_not_null() for name in ("type", *self.key)]
-        return piece.lazy().select(reads).with_columns(type).filter(*keyed)
 
     def merge(self, *parts: pl.DataFrame) -> pl.DataFrame:
         """Folds of events that follow one another, as one. A row that is in one part only is taken as it is."""

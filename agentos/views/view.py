@@ -33,7 +33,7 @@ class Moment:
         return self.now.astimezone(self.zone).date()
 
 
-Make = Callable[["Mapping[str, pl.DataFrame]", Moment], "pl.DataFrame"]
+Make = Callable[["Mapping[str, pl.LazyFrame]", Moment], "pl.DataFrame"]
 
 
 @dataclass(frozen=True)

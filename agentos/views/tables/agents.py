@@ -11,10 +11,10 @@ from agentos.views.typed import MONEY, SEQS
 from agentos.views.view import Column, Moment, View
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
     """`refuted`: times that a later step sent the agent's work back. A step that was begun anew although it had been
     done was sent back, or rests on one that was."""
-    steps = frames["steps"].lazy().filter(pl.col("agent").is_not_null())
+    steps = frames["steps"].filter(pl.col("agent").is_not_null())
     currencies = pl.col("cost_currency").drop_nulls().n_unique()
     redone = pl.max_horizontal(pl.col("rounds").cast(pl.Int64) - 1, 0)
     rows = steps.group_by("agent", "agent_version").agg(

@@ -11,8 +11,8 @@ from agentos.views.typed import MONEY, SEQS
 from agentos.views.view import Column, Moment, View
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
-    rows = frames["postings"].lazy().group_by("account", "currency").agg(
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+    rows = frames["postings"].group_by("account", "currency").agg(
         balance=pl.col("amount").sum(), entries=pl.col("effect").n_unique().cast(pl.UInt32),
         last_on=pl.col("on").max(), seqs=all_seqs(),
     )  # fmt: skip

@@ -14,8 +14,8 @@ from agentos.views.view import Column, Moment, View
 OPEN = ("opened", "planned", "parked")
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
-    tasks, bills = _tasks(frames["tasks"].lazy()), _bills(frames["invoices"].lazy())
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+    tasks, bills = _tasks(frames["tasks"]), _bills(frames["invoices"])
     rows = tasks.join(bills, on="client", how="full", coalesce=True)
     counts = [pl.col(name).fill_null(0) for name in ("tasks", "open_tasks", "invoices", "overdue", "late_payments")]
     both = [pl.col(name).fill_null([]) for name in ("seqs", "bill_seqs")]

@@ -13,8 +13,8 @@ from agentos.views.view import Column, Moment, View
 KEY = ("day", "model", "tier", "agent", "currency")
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
-    calls = frames["calls"].lazy().with_columns(day=local_day("at", moment))
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+    calls = frames["calls"].with_columns(day=local_day("at", moment))
     rows = calls.group_by(*KEY).agg(
         calls=pl.len().cast(pl.UInt32), cached=pl.col("cached").sum().cast(pl.UInt32),
         lost=(pl.col("status") == "lost").sum().cast(pl.UInt32), tokens=pl.col("tokens").sum(),

@@ -13,9 +13,9 @@ from agentos.views.view import Column, Moment, View
 _BEGUN = ("started", "waiting", "in_doubt")
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
-    effects = frames["effects"].lazy()
-    rows = pl.concat([_issued(effects), _asked(frames["approvals"].lazy(), effects)], how="diagonal_relaxed")
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+    effects = frames["effects"]
+    rows = pl.concat([_issued(effects), _asked(frames["approvals"], effects)], how="diagonal_relaxed")
     rows = rows.join(_payments(effects), on=["number", "currency"], how="left", maintain_order="left")
     paid = pl.col("paid").fill_null(pl.lit(0, MONEY))
     rows = rows.with_columns(paid=paid, open=pl.when(pl.col("status") == "issued").then(pl.col("gross") - paid))

@@ -14,16 +14,16 @@ GRAINS = {"day": "1d", "week": "1w", "month": "1mo"}
 KEY = ("grain", "start", "currency")
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
     """Facts with a day each, then summed for each grain. Amounts stand in the row of their currency, counts in a row
     without one: so no column adds up to more than there was."""
     facts = pl.concat(
         [
-            _revenue(frames["invoices"].lazy()),
-            _paid(frames["effects"].lazy()),
-            _done(frames["tasks"].lazy(), moment),
-            _asked(frames["approvals"].lazy(), moment),
-            _cost(frames["calls"].lazy(), moment),
+            _revenue(frames["invoices"]),
+            _paid(frames["effects"]),
+            _done(frames["tasks"], moment),
+            _asked(frames["approvals"], moment),
+            _cost(frames["calls"], moment),
         ],
         how="diagonal_relaxed",
     )

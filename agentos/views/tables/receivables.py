@@ -13,8 +13,8 @@ from agentos.views.view import Column, Moment, View
 OWED = ("open", "partly", "overdue")
 
 
-def make(frames: Mapping[str, pl.DataFrame], moment: Moment) -> pl.DataFrame:
-    owed = frames["invoices"].lazy().filter(pl.col("status").is_in(OWED))
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+    owed = frames["invoices"].filter(pl.col("status").is_in(OWED))
     late = pl.col("status") == "overdue"
     rows = owed.group_by("client", "currency").agg(
         open=pl.col("open").sum(),
