@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from agentos.views.typed import SCHEMA, SEQS, TYPE
+from agentos.views.typed import SCHEMA, SEQS, numbered
 
 How = Literal["first", "last", "min", "max", "sum", "count", "set", "seqs"]
 
@@ -137,7 +137,7 @@ class Fold:
         found = (
             rows.lazy()
             .select(reads)
-            .with_columns(pl.col("type").cast(TYPE, strict=False))
+            .with_columns(pl.col("type").cast(numbered(), strict=False))
             .filter(pl.col("type").is_in(self.types), *(pl.col(name).is_not_null() for name in self.key))
             .group_by(self.key, maintain_order=True)
             .agg(rule.fold().alias(name) for name, rule in self.rules.items())
@@ -148,6 +148,7 @@ class Fold:
     def merge(self, *parts: pl.DataFrame) -> pl.DataFrame:
         """Folds of events that follow one another, as one. A row that is in one part only is taken as it is."""
         some = [part for part in parts if part.height]
+        del parts  # each is let go once its rows are in place
         if len(some) < 2:
             return some[0] if some else self.empty()
         keys = pl.concat([part.select(*self.key, part=pl.lit(n)) for n, part in enumerate(some)])
@@ -157,9 +158,9 @@ class Fold:
         touched = pl.concat([part.join(several, on=self.key, how="semi", maintain_order="left") for part in some])
         merged = self._merged(touched).join(several.select(*self.key, "part"), on=self.key, maintain_order="left")
         first_event = pl.col("seqs").list.first()
-        for n, part in enumerate(some):
+        for n in range(len(some)):
             own = merged.filter(pl.col("part") == n).select(self.kept)
-            rest = part.join(several, on=self.key, how="anti", maintain_order="left")
+            rest = some[n].join(several, on=self.key, how="anti", maintain_order="left")
             some[n] = pl.concat([rest, own]).sort(first_event)
         return pl.concat(some)
 

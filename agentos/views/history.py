@@ -32,7 +32,7 @@ BATCH = 10_000
 """Events of the log that become one frame."""
 CHUNK = 80_000
 """Events of sealed days that are read at once: what a rebuild holds in memory."""
-_OWN: Mapping[str, Any] = {"sealed": pl.Boolean, "block": pl.Binary}
+_BLOCK: Mapping[str, Any] = {"block": pl.Binary}
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,17 @@ class _Logged:
 
 @dataclass(frozen=True)
 class _Days:
-    """Of sealed days, what stands after `after`."""
+    """Of sealed days, what stands after `after`. `types`: those of their events."""
 
     files: list[bytes]
     sealed: Packed
     after: int
+    types: set[str]
 
     def rows(self, columns: Collection[str], types: Collection[str] | None = None) -> pl.DataFrame:
         names = [name for name in SCHEMA if name in columns]
+        if types is not None and self.types.isdisjoint(types):
+            return pl.DataFrame(schema={name: SCHEMA[name] for name in names})
         rows = _scan(self.files, [*names, *({"type"} - set(names))]).filter(of_types(types)).select(names).collect()
         return self.sealed.fill(rows, types).filter(pl.col("seq") > self.after)
 
@@ -165,7 +168,8 @@ def batches(
         if len(files) < len(chunk):  # a file that is not what was sealed: the log knows
             yield from _from_log(store, columns, at, chunk[-1].last_seq)
         else:
-            yield _Days(files, Packed(columns, _unsealed(store, chunk, files)), at)
+            types = set[str]().union(*(day.types for day in chunk))
+            yield _Days(files, Packed(columns, _unsealed(store, chunk, files)), at, types)
         at = chunk[-1].last_seq
     yield from _from_log(store, columns, at, end)
 
@@ -290,26 +294,24 @@ def _sealed(store: Store, span: Span) -> tuple[SealedDay, bytes]:
     day, first, last = span
     rows, blocks = Rows(_opener(store)), dict[str, Rows]()
     types, ends = Counter[str](), list[Record]()
-    sealed, without, last_of = list[bool](), set[str](), dict[str, int]()
+    without, last_of = set[str](), dict[str, int]()
     for record in store.log.read(after=first - 1, limit=last - first + 1):
         types[record.type] += 1
         ends = [ends[0] if ends else record, record]
         client = record.subject if record.stored.startswith(MARK) else None
-        sealed.append(client is not None)
         rows.add(record, bare=client is not None)
         if client is not None and store.sealer.keys.get(client) is None:
             without.add(client)
         elif client is not None:
             blocks.setdefault(client, Rows(_opener(store))).add(record)
-            last_of[client] = len(sealed) - 1
-    block: list[bytes | None] = [None] * len(sealed)
+            last_of[client] = rows.count - 1
+    block: list[bytes | None] = [None] * rows.count
     squeeze = zstandard.ZstdCompressor(level=3)
     for client, theirs in blocks.items():
         block[last_of[client]] = store.sealer.seal(client, _context(day), squeeze.compress(theirs.packed()))
-    own = [pl.Series("sealed", sealed, pl.Boolean), pl.Series("block", block, pl.Binary)]
-    data = _parquet(together(rows.frames()).with_columns(own))
+    data = _parquet(together(rows.frames()).with_columns(pl.Series("block", block, pl.Binary)))
     made = SealedDay(
-        day, _path(folder_of(store), day), len(sealed), first, last, ends[0].hash.hex(), ends[1].hash.hex(),
+        day, _path(folder_of(store), day), rows.count, first, last, ends[0].hash.hex(), ends[1].hash.hex(),
         digest(data), dict(sorted(types.items())), tuple(sorted(without)),
     )  # fmt: skip
     return made, data
@@ -320,8 +322,9 @@ def _context(day: date) -> str:
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
+    """Without the columns that are empty: each costs whoever opens the file, read or not."""
     out = io.BytesIO()
-    frame.write_parquet(out, statistics=False)
+    frame[[column.name for column in frame if column.null_count() < frame.height]].write_parquet(out, statistics=False)
     return out.getvalue()
 
 
@@ -358,5 +361,5 @@ def _unsealed(store: Store, days: list[SealedDay], files: list[bytes]) -> Iterat
 
 def _scan(sources: list[bytes], columns: Sequence[str]) -> pl.LazyFrame:
     """Files of which each holds only the columns that are not empty in it."""
-    schema = {name: {**SCHEMA, **_OWN}[name] for name in columns}
+    schema = {name: {**SCHEMA, **_BLOCK}[name] for name in columns}
     return pl.scan_parquet(sources, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False)

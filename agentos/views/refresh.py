@@ -127,10 +127,13 @@ class _Refresh:
         self._publish(state.view, self._merged(state, path))
 
     def _merged(self, state: _State, path: Path) -> pl.DataFrame:
-        parts = [pl.read_parquet(path, columns=state.fold.kept)] if state.cursor else []
-        parts += [pl.read_ipc(part) for part in state.parts]
-        state.parts.clear()
-        return state.fold.shown(state.fold.merge(*parts))
+        return state.fold.shown(state.fold.merge(*self._parts(state, path)))
+
+    def _parts(self, state: _State, path: Path) -> Iterator[pl.DataFrame]:
+        if state.cursor:
+            yield pl.read_parquet(path, columns=state.fold.kept)
+        while state.parts:
+            yield pl.read_ipc(state.parts.pop(0))
 
     # -- second row
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import orjson
@@ -432,8 +433,13 @@ READS: Mapping[str, tuple[tuple[str, ...], Callable[[Json], tuple[Any, ...]]]] =
     "repair.closed": (("fingerprint", "repair", "how"), _repair_closed),
 }  # fmt: skip
 
-TYPE = pl.Enum(list(READS))
-"""The type of an event as a number, for whoever compares it often; null for one that no view reads."""
+
+@cache
+def numbered() -> pl.Enum:
+    """The type of an event as a number, for whoever compares it often; null for one that no view reads. Made when first
+    asked for: whoever imports this may fork."""
+    return pl.Enum(list(READS))
+
 
 VERSION = 4
 """Raise it when the same event comes to fill its columns with something else: sealed days are then made again."""
