@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BATCH = 10_000
 """Events of the log that become one frame."""
-CHUNK = 80_000
+CHUNK = 60_000
 """Events of sealed days that are read at once: what a rebuild holds in memory."""
 _BLOCK: Mapping[str, Any] = {"block": pl.Binary}
 
