@@ -7,6 +7,7 @@ from agentos_assets.backfills.what_if import what_if
 from agentos_assets.checks.outside import look_outside
 from agentos_assets.checks.views import view_checks
 from agentos_assets.event_log import EVENT_LOG, log_growth
+from agentos_assets.glance.asset import at_a_glance
 from agentos_assets.history import history_asset, unsealed_days
 from agentos_assets.jobs import advance_tasks
 from agentos_assets.monitoring import watch_business, watch_hourly
@@ -27,7 +28,7 @@ def defs() -> dg.Definitions:
     by_day = days()
     backfilled = [history_asset(by_day), replayed_days(by_day), what_if(by_day)]
     return dg.Definitions(
-        assets=[EVENT_LOG, TASK, *backfilled, view_assets(), sql_views(), runbook],
+        assets=[EVENT_LOG, TASK, *backfilled, view_assets(), sql_views(), runbook, at_a_glance],
         asset_checks=[*view_checks(), look_outside],
         jobs=[advance_tasks, reconcile_outside, watch_business, prune_runs],
         schedules=[reconciliation, watch_hourly, prune_daily],

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentos.ids import short
 from agentos.tasks.state import CardState, TaskState
+from agentos_assets.waits import wait
 
 Described = dict[str, str | int]
 _ANSWER = {"effects": "agentos approve {card}", "budget": "agentos approve {card}"}
@@ -42,10 +43,11 @@ def _parked(state: TaskState) -> str:
 
 
 def _wait(state: TaskState, why: dict[str, Any]) -> str:
+    waits = f"it waits for {wait(why['kind'])}"
     if why.get("until"):
-        return f"{why['kind']}: `{why['on']}` goes on at {_moment(datetime.fromisoformat(why['until']))}"
+        return f"{waits}: `{why['on']}` goes on by itself at {_moment(datetime.fromisoformat(why['until']))}"
     card = state.cards.get(why.get("on") or "")
-    return f"{why['kind']}: card `{short(card.id)}` is {card.status}" if card else f"{why['kind']}: `{why['on']}`"
+    return f"{waits}: card `{short(card.id)}` is {card.status}" if card else f"{waits}: `{why['on']}`"
 
 
 def _cards(state: TaskState) -> str:
@@ -54,9 +56,13 @@ def _cards(state: TaskState) -> str:
 
 def _card(card: CardState) -> str:
     name = short(card.id)
-    answer = _ANSWER.get(card.kind, "agentos answer {card} TEXT").format(card=name)
     until = f", until {_moment(card.expires_at)}" if card.expires_at else ""
-    return f"card `{name}` ({card.kind}){until}\n  - look: `agentos show {name}`\n  - answer: `{answer}`"
+    return f"card `{name}` ({card.kind}){until}\n  - look: `agentos show {name}`\n  - answer: `{answer(card)}`"
+
+
+def answer(card: CardState) -> str:
+    """The command that answers it."""
+    return _ANSWER.get(card.kind, "agentos answer {card} TEXT").format(card=short(card.id))
 
 
 def _steps(state: TaskState) -> str:

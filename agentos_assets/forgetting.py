@@ -10,14 +10,16 @@ import dagster as dg
 
 from agentos.errors import AgentOSError
 from agentos_assets.backfills.what_if import NAME as WHAT_IF
+from agentos_assets.glance.asset import NAME as GLANCE
 from agentos_assets.views.declared import declared
 
 MOST_AT_ONCE = 500
 
 
 def assets_about_clients() -> list[dg.AssetKey]:
-    """Every view: a sum over all clients is that of one where there is only one. And a what-if, for the same reason."""
-    return [dg.AssetKey(name) for name in (*(view.name for view in declared()), WHAT_IF)]
+    """Every view: a sum over all clients is that of one where there is only one. A what-if, for the same reason; and
+    what tells of both."""
+    return [dg.AssetKey(name) for name in (*(view.name for view in declared()), WHAT_IF, GLANCE)]
 
 
 def wipe_clients(instance: dg.DagsterInstance) -> int:

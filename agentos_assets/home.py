@@ -89,7 +89,12 @@ def _socket(folder: Path) -> Path:
     near = folder / "code.sock"
     if len(os.fsencode(near)) <= LONGEST_SOCKET:
         return near
-    aside = Path(tempfile.gettempdir()) / f"agentos-{os.getuid()}-{digest(os.fsencode(folder))[:12]}"
+    return own_folder(digest(os.fsencode(folder))[:12]) / "code.sock"
+
+
+def own_folder(name: str) -> Path:
+    """A folder of this user's alone outside any workspace. Raises AgentOSError where it is somebody else's."""
+    aside = Path(tempfile.gettempdir()) / f"agentos-{os.getuid()}-{name}"
     aside.mkdir(mode=0o700, exist_ok=True)
     status = aside.lstat()
     if aside.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
@@ -98,4 +103,4 @@ def _socket(folder: Path) -> Path:
             hint="Remove it, or set TMPDIR to a folder of yours.",
             code="up.socket",
         )
-    return aside / "code.sock"
+    return aside

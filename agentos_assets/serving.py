@@ -23,6 +23,7 @@ from agentos_assets.children import Family, Service
 from agentos_assets.environment import harmless
 from agentos_assets.first_day import told
 from agentos_assets.home import Home, make_home
+from agentos_assets.ports import held_port
 
 START_WITHIN = 120.0
 """Seconds for all of them to come up on a slow machine."""
@@ -50,8 +51,8 @@ def serve(
     """
     root = find_workspace(workspace, {}, Path.cwd())
     stop = stop or threading.Event()
-    with _only_one(root / "state" / "up.lock") as lock, _signals(stop):
-        home, port = make_home(root), free_port(host, port)
+    with _only_one(root / "state" / "up.lock") as lock, held_port(host, port) as port, _signals(stop):
+        home = make_home(root)
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         os.write(lock, f"{address} (process {os.getpid()})\n".encode())
         verify_first(root, echo)
@@ -80,17 +81,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def free_port(host: str, first: int) -> int:
-    """The first port from `first` that can be listened on. Raises AgentOSError when fifty in a row are taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for port in range(first, min(first + 50, 65_536)):
-        with socket.socket(family, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            return port
-    raise AgentOSError(f"No port from {first} on is free on {host}.", hint="agentos up --port N", code="up.port")
 
 
 class _Supervisor:

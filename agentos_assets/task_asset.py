@@ -21,7 +21,8 @@ SEQ = "agentos/seq"
 
 TASK = dg.AssetSpec(
     "task",
-    description="What was asked for, a partition each. A materialisation says how it stood when it parked or ended.",
+    description="The story of each task: its steps, what it did, and why it is parked. Choose one under Partitions: "
+    "the day on which it was asked for, and the end of its id, which `agentos show` takes.",
     group_name="work",
     deps=["event_log"],
     kinds={"sqlite"},

@@ -136,12 +136,14 @@ def _amount(request: Request, invoice: dict[str, Any]) -> tuple[Money, list[str]
 
 
 def _receive(invoice: dict[str, Any], paid: Money, on: date, name: str, words: dict[str, str]) -> Proposal:
-    """The slot is the invoice and the how-manieth payment of it: two that are booked at once can't both be the next."""
+    """The slot is the invoice and the how-manieth payment of it: two that are booked at once can't both be the next,
+    and one that was reversed is not this one."""
     number, nothing = invoice["number"], Money.of(0, paid.currency)
+    nth = invoice.get("taken", invoice["payments"]) + 1  # an answer recorded earlier tells only how many stand
     return Proposal(
         system="ledger",
         verb="receive",
-        slot=f"/payment/{number}/{invoice['payments'] + 1}",
+        slot=f"/payment/{number}/{nth}",
         title=words["title"].format(amount=paid, client=name, number=number),
         payload={
             "date": on.isoformat(),

@@ -28,7 +28,7 @@ from agentos.tasks.run import stream_of
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from agentos_assets.attending import CREW, STARTER
-from agentos_assets.serving import free_port
+from agentos_assets.ports import free_port
 from benchmarks.rows import Row
 
 PEER = "stock Dagster"

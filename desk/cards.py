@@ -29,10 +29,11 @@ def show_card(
 
 
 def ask(session: Session, state: TaskState, card: CardState) -> TaskState | None:
-    """Ask a person for the answer right here; the task's new state, or None when she leaves it for later."""
+    """Ask a person for the answer right here; the task's new state, or None when she leaves it for later. Once she has
+    said it the task is held: whoever asks goes on with it."""
     if card.kind in ("effects", "budget"):
         return _ask_approval(session, state, card)
-    return _ask_words(session, card)
+    return _ask_words(session, state, card)
 
 
 def _ask_approval(session: Session, state: TaskState, card: CardState) -> TaskState | None:
@@ -44,9 +45,10 @@ def _ask_approval(session: Session, state: TaskState, card: CardState) -> TaskSt
         if word in ("", "l", "later"):
             return None
         if word in ("y", "yes", "j", "ja"):
+            session.hold(state.id)
             return session.desk.approve(card.id)
         if word in ("n", "no", "nein"):
-            return session.desk.deny(card.id, _prompt("Why not?"))
+            return _deny(session, state, card, _prompt("Why not?"))
         if edit and word in ("e", "edit"):
             from desk.editing import edit_card
 
@@ -54,14 +56,20 @@ def _ask_approval(session: Session, state: TaskState, card: CardState) -> TaskSt
         if word in ("f", "full"):
             show_card(session, state, card, full=True, commands=False)
         elif click.confirm("Deny it, with that as the reason?", default=False):
-            return session.desk.deny(card.id, said)
+            return _deny(session, state, card, said)
 
 
-def _ask_words(session: Session, card: CardState) -> TaskState | None:
+def _deny(session: Session, state: TaskState, card: CardState, reason: str) -> TaskState:
+    session.hold(state.id)
+    return session.desk.deny(card.id, reason)
+
+
+def _ask_words(session: Session, state: TaskState, card: CardState) -> TaskState | None:
     choices = [str(choice) for choice in (card.data["question"] or {}).get("choices") or []]
     said = _prompt("Your answer (a number or words), enter for later" if choices else "Your answer, enter for later")
     if not said:
         return None
+    session.hold(state.id)
     return session.desk.answer(card.id, chosen(card, said))
 
 

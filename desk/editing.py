@@ -34,9 +34,11 @@ def edit_card(
     text: str | None = None,
     title: str | None = None,
     summary: str | None = None,
+    goes_on: bool = True,
 ) -> TaskState | None:
     """Replace the text, the title, the summary; opens $EDITOR on a terminal where none is given. None: nothing changed.
 
+    goes_on: this command advances the task next. It holds it from when the text stands, not while she writes.
     Raises NothingToEdit when the card holds no such text, UsageError when there is no terminal to edit on.
     """
     slot = slot or _slot_of(card)
@@ -51,6 +53,8 @@ def edit_card(
     patch: Json = new.fields if slot == "post" else _mail_patch(session, state, step, new)
     for proposal in patch.get("proposals", ()) if slot == "mail" else ():
         session.platform.systems[proposal["system"]].check(proposal["verb"], proposal["payload"])
+    if goes_on:
+        session.hold(state.id)
     return session.desk.edit(card.id, step, patch)
 
 

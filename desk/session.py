@@ -18,6 +18,7 @@ from agentos.workspace.zone import zone_of
 if TYPE_CHECKING:
     from agentos.platform import Platform, Store
     from agentos.tasks.answers import Desk
+    from agentos.tasks.lease import Lease
 
 
 @dataclass
@@ -30,7 +31,8 @@ class Session:
     _root: Path | None = None
     _store: Store | None = None
     _platform: Platform | None = None
-    _held: ExitStack = field(default_factory=ExitStack)
+    _leases: ExitStack = field(default_factory=ExitStack)
+    _held: dict[str, Lease] = field(default_factory=dict)
 
     # -- the workspace
 
@@ -71,15 +73,21 @@ class Session:
         return self._platform
 
     def hold(self, task: str) -> str:
-        """Keep the task from others (`agentos up` starts a run at once) until this command begins to advance it."""
+        """Keep the task from others (`agentos up` starts a run at once) until this command has advanced it. Where
+        somebody has it already, that one goes on with it."""
         from agentos.tasks.lease import Lease, Taken
 
         with suppress(Taken):
-            self._held.enter_context(Lease(self.store.leases, task))
+            self._held[task] = self._leases.enter_context(Lease(self.store.leases, task))
         return task
 
+    def lease_of(self, task: str) -> Lease | None:
+        """What `hold` took, to advance under it without letting anybody in between."""
+        return self._held.get(task)
+
     def let_go(self) -> None:
-        self._held.close()
+        self._held.clear()
+        self._leases.close()
 
     def reopen(self) -> None:
         """Read the workspace's files anew where they are used next: a person may have mended one meanwhile."""

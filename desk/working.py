@@ -85,8 +85,10 @@ async def _our_turn(session: Session, task: str) -> Advanced:
     from graphs.advance import advance
 
     platform = session.platform
-    session.let_go()
-    result = await advance(platform, task, by=session.via)
+    try:
+        result = await advance(platform, task, by=session.via, held=session.lease_of(task))
+    finally:
+        session.let_go()
     if result.busy:
         session.say(dim("  … another worker is on this task; watching it"))
     while result.busy:

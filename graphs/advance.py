@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -47,13 +48,14 @@ class Advanced:
     stopped: str = ""
 
 
-async def advance(platform: Platform, task: str, *, by: str = "advance") -> Advanced:
+async def advance(platform: Platform, task: str, *, by: str = "advance", held: Lease | None = None) -> Advanced:
     """Take the task as far as it goes now. Ends successfully when it parks; never waits for a person or an hour.
 
+    `held` is the task's lease where the caller has taken it before, and keeps it.
     Raises StorageError when our own log or blobs can't be written: the task stands as recorded, and goes on later.
     """
     try:
-        with Lease(platform.store.leases, task) as lease:
+        with nullcontext(held) if held is not None else Lease(platform.store.leases, task) as lease:
             run = TaskRun(platform, task, lease)
             stopped = await go_on(run, by)
             return Advanced(run.state, stopped=stopped)

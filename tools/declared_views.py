@@ -9,6 +9,7 @@ import json
 def text() -> str:
     """One view an object, one column a line, so that a change is seen in a diff."""
     from agentos.views.catalogue import VIEWS
+    from agentos.views.lineage import lineage
 
     views = [
         {
@@ -24,7 +25,10 @@ def text() -> str:
         for view in VIEWS.values()
     ]
     for view, raw in zip(VIEWS.values(), views, strict=True):
-        raw["columns"] = [[name, str(column.dtype), column.description] for name, column in view.columns.items()]
+        sources = {name: [".".join(one) for one in found] for name, found in lineage(view).items()}
+        raw["columns"] = [
+            [name, str(column.dtype), column.description, sources[name]] for name, column in view.columns.items()
+        ]
     return "[\n" + ",\n".join(_object(raw) for raw in views) + "\n]\n"
 
 

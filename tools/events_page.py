@@ -54,6 +54,8 @@ ABOUT = {
     "model.reserved": About("before a model call: its upper bound is taken from the budgets",
                             key="model.reserved/TASK/STEP/ROUND/REQUEST/NTH/TRY", sealed="open"),
     "model.called": About("a model answered", key="call/TASK/STEP/ROUND/REQUEST/NTH"),
+    "model.missing": About("a model could not be asked, since its key or endpoint is not set; the operator was asked",
+                           key="call/TASK/STEP/ROUND/REQUEST/NTH/asked/N"),
     "model.settled": About("the true cost takes the reservation's place; all of it where answer or worker was lost",
                            key="model.settled/TASK/CALL", sealed="open"),
     "approval.requested": About("a card is laid on the desk",

@@ -194,6 +194,20 @@ class ModelCalled(Fact):
     """What the server claimed, where it was more than the request can have used; 0 where it was believed."""
 
 
+class ModelMissing(Fact):
+    """Nobody could be asked: an endpoint or its key is not configured, and the operator was asked instead."""
+
+    TYPE = "model.missing"
+    step: str
+    round: int
+    request: str
+    nth: int
+    tier: str
+    code: str
+    asked: Json
+    """{slot, text, choices}"""
+
+
 class ModelSettled(Fact):
     TYPE = "model.settled"
     call: str

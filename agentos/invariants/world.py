@@ -132,7 +132,7 @@ class World:
     def _model(self, record: Record, task: Task | None) -> None:
         if record.type == "model.called":
             self._tool(record, task)
-        elif not record.forgotten:
+        elif record.type != "model.missing" and not record.forgotten:
             self.money.apply(record, self)
 
     def _approval(self, record: Record, task: Task | None) -> None:

@@ -15,7 +15,8 @@ Json = dict[str, Any]
 
 @dataclass
 class DriftState:
-    """One fingerprint. `nth`: how often it was detected; `how` it ended last; `escalated`: no repair may follow."""
+    """One fingerprint. `at`: when it was detected last, the `nth` time; `how` and when it `ended` last; `escalated`: no
+    repair may follow."""
 
     fingerprint: str
     data: Json
@@ -24,6 +25,7 @@ class DriftState:
     nth: int = 1
     open: bool = True
     how: str = ""
+    ended: datetime | None = None
 
     @property
     def escalated(self) -> bool:
@@ -75,7 +77,7 @@ class Drifts:
         state = self.known.get(fingerprint)
         if state is None:
             return
-        state.open, state.how = False, "" if record.forgotten else record.data["how"]
+        state.open, state.how, state.ended = False, "" if record.forgotten else record.data["how"], record.at
         repair = self.repairs.get(fingerprint)
         if state.how == "repaired" and repair is not None:
             self.repaired[state.thing] = repair.task

@@ -191,10 +191,18 @@ def _step(task: TaskState | None, source: str) -> str:
 
 def _amounts(one: Sighting) -> dict[str, Any] | None:
     data = one.receipt.data
+    if one.undoes is None and one.verb == "receive":
+        data = _of_a_payment(one.payload)
     if one.undoes is not None or not all(data.get(name) for name in ("net", "vat", "gross", "currency")):
         return None
     money = {name: {"amount": data[name], "currency": data["currency"]} for name in ("net", "vat", "gross")}
     return Amounts.model_validate(money).model_dump(mode="json")
+
+
+def _of_a_payment(payload: dict[str, Any]) -> dict[str, Any]:
+    """What was paid is all there is: nothing of it is VAT."""
+    paid = payload.get("amount")
+    return {"net": paid, "vat": "0", "gross": paid, "currency": payload.get("currency")}
 
 
 def _stripped(one: Sighting) -> Sighting:

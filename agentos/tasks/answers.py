@@ -6,16 +6,13 @@ Needs only the store, so that it answers at once; the work that follows is `adva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agentos.clock import Clock, SystemClock
 from agentos.errors import AgentOSError, Refused
-from agentos.events.epoch import unobserved
 from agentos.events.log import Reader
-from agentos.events.record import NewEvent, Record
+from agentos.events.record import NewEvent
 from agentos.events.types import (
     ApprovalAnswered,
     ApprovalDenied,
@@ -25,85 +22,26 @@ from agentos.events.types import (
     Fact,
     IntentReceived,
     IntentRejected,
-    PlatformStarted,
-    PlatformStopped,
     TaskCancelled,
     TaskOpened,
 )
-from agentos.ids import uuid7
-from agentos.platform import RESTORED, Store
 from agentos.reconcile.closing import closed
-from agentos.tasks.items import is_undone, receipt_of, started_of
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
 from agentos.tasks.run import intent_subject, stream_of
-from agentos.tasks.said import MOST_SAID, edited, said
+from agentos.tasks.said import edited, said
 from agentos.tasks.state import CardState, TaskState, downstream, fold
-
-if TYPE_CHECKING:
-    from agentos.events.verify import Verdict
+from agentos.tasks.switch import Switch
+from agentos.tasks.undoable import Undoable, resting
 
 LARGE_TEXT = 32_768
 """Bytes of raw input above which it is kept as a blob."""
 
 
-class NotFound(AgentOSError):
-    code = "not_found"
-
-
-def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[str]:
-    """The slots of a card's effects that rest on these, one upon another, in the card's order."""
-    out = set(slots)
-    found: list[str] = []
-    for effect in effects:  # they stand in the order in which they are done, so that one pass is enough
-        if effect["slot"] not in out and not out.isdisjoint(effect.get("after") or ()):
-            out.add(effect["slot"])
-            found.append(effect["slot"])
-    return found
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The operator's hand on the log. `via` is how she spoke: "terminal", "desk", "demo".
-
-    `make_id` makes intents' and tasks' ids, from milliseconds since 1970: seeded, a simulation is the same each time.
-    """
-
-    store: Store
-    via: str = "terminal"
-    clock: Clock = field(default_factory=SystemClock)
-    make_id: Callable[[int], str] = uuid7
-
-    # -- finding
-
-    def task(self, name: str) -> TaskState:
-        """By id, or by any unique end or beginning of it."""
-        record = self._named("task.opened", "task", name, "task", "`agentos status` lists them.")
-        return self.load(record.data["task"])
-
-    def load(self, task: str) -> TaskState:
-        return fold(task, self.store.log.read(stream=stream_of(task)))
-
-    def card(self, name: str) -> tuple[TaskState, CardState]:
-        record = self._named("approval.requested", "card", name, "card", "`agentos desk` lists what waits.")
-        state = self.load(record.stream.removeprefix("task/"))
-        return state, state.cards[record.data["card"]]
-
-    def _named(self, type: str, field: str, name: str, what: str, hint: str) -> Record:
-        wanted = name.strip().lower().replace("-", "")
-        found = {}
-        for record in self.store.log.read(types=(type,)) if len(wanted) >= 4 else ():
-            id = str(record.data.get(field, "")).replace("-", "")
-            if id and (id.endswith(wanted) or id.startswith(wanted)):
-                found[id] = record
-        if len(found) != 1:
-            raise NotFound(f"There is {'no' if not found else 'more than one'} {what} {name!r}.", hint=hint)
-        return next(iter(found.values()))
+class Desk(Undoable, Switch):
+    """The operator's hand on the log."""
 
     # -- opening
-
-    def _new_id(self) -> str:
-        return self.make_id(int(self.clock.now().timestamp() * 1000))
 
     def submit(
         self,
@@ -144,15 +82,16 @@ class Desk:
         )
         return task
 
-    def again(self, name: str) -> str:
-        """Take up again what was denied, failed or cancelled: a new task from the same intent; returns its id."""
+    def again(self, name: str, *, new: str | None = None) -> str:
+        """Take up again what was denied, failed or cancelled: a new task from the same intent; returns its id, which is
+        `new` where the caller made one."""
         state = self.task(name)
         if state.status not in ("failed", "cancelled"):
             hint = "agentos resume TASK" if not state.closed else "agentos run TEXT does it once more."
             raise Refused(
                 f"The task is {state.status}: there is nothing to take up again.", hint=hint, code="task.stands"
             )
-        task = self._new_id()
+        task = new or self._new_id()
         by = state.by if state.by is not None and state.by > self.clock.now() else None
         opened = TaskOpened(
             task=task, intent=state.intent, trigger=state.trigger, rehearsal=state.rehearsal, by=by, budget=state.budget
@@ -160,62 +99,15 @@ class Desk:
         self.store.log.append(opened.on(stream_of(task), key=f"task/{task}", actor="operator", correlation=task))
         return task
 
-    def undo(self, keys: Sequence[str]) -> str:
-        """Open the task that undoes these effects, newest first; returns its id.
+    def undo(self, keys: Sequence[str], *, task: str | None = None) -> str:
+        """Open the task that undoes these effects, newest first; returns its id, which is `task` where the caller made
+        one.
 
         A task of theirs that still goes on is cancelled first: a mail it holds must not follow what is taken back.
         """
         for state in self.going_on(keys):
             self.cancel(state.id, "what it did is undone")
-        return self.submit("\n".join(keys), trigger="undo")
-
-    def going_on(self, keys: Sequence[str]) -> list[TaskState]:
-        """The tasks of these effects that are not closed: undoing cancels them."""
-        starts = [record for key in keys if (record := started_of(self.store.log, key)) is not None]
-        tasks = dict.fromkeys(record.stream.removeprefix("task/") for record in starts)
-        return [state for task in tasks if not (state := self.load(task)).closed]
-
-    def undoable(self, name: str | None) -> list[str]:
-        """Effect keys, newest first: the last action's (None), a task's, or the one named. Raises NotFound.
-
-        The last action of a task that still goes on is not taken back alone: all of the task's are, since it is
-        cancelled by that and would otherwise be left half done.
-        """
-        log = self.store.log
-        if name is None:
-            newest = [r for r in log.read(types=("effect.done", "effect.found")) if not r.forgotten]
-            keys = [r.data["effect"] for r in reversed(newest)]
-            keys = [key for key in keys if self._stands(key)][:1]
-            if unfinished := self.going_on(keys):
-                keys = self._standing(unfinished[0])
-        elif "/" in name and started_of(log, name) is not None:
-            keys = [name] if self._stands(name) else []
-        else:
-            keys = self._standing(self.task(name))
-        if not keys:
-            raise NotFound(
-                "There is nothing to undo.", hint="`agentos show TASK` tells what was done and what was undone."
-            )
-        return keys
-
-    def _standing(self, state: TaskState) -> list[str]:
-        effects = sorted(state.effects.values(), key=lambda effect: effect.seq, reverse=True)
-        return [effect.key for effect in effects if self._stands(effect.key)]
-
-    def resting_on(self, key: str) -> list[str]:
-        """Effects of the same task that were done after `key` because they rest on it and still stand; newest first."""
-        started = started_of(self.store.log, key)
-        if started is None or started.forgotten:
-            return []
-        effects = sorted(self.load(started.stream.removeprefix("task/")).effects.values(), key=lambda e: e.seq)
-        step = [e for e in effects if e.data["step"] == started.data["step"]]
-        slots = {started.data["slot"], *resting([e.data for e in step], [started.data["slot"]])}
-        later = [e.key for e in step if e.data["slot"] in slots and e.key != key]
-        return [one for one in reversed(later) if self._stands(one)]
-
-    def _stands(self, key: str) -> bool:
-        log = self.store.log
-        return not key.endswith("/undo") and receipt_of(log, key) is not None and not is_undone(log, key)
+        return self.submit("\n".join(keys), trigger="undo", task=task)
 
     # -- answering
 
@@ -352,54 +244,3 @@ class Desk:
     def _event(self, state: TaskState, fact: Fact, key: str) -> NewEvent:
         subject = state.subject or intent_subject(self.store.log, state)
         return fact.on(stream_of(state.id), key=key, actor="operator", subject=subject, correlation=state.id)
-
-    # -- the switch
-
-    def stop(self, why: str) -> list[str]:
-        """Refuse every effect and model call from now on; returns what is in flight. The file works on a full disk
-        too."""
-        why = why.encode("utf-8", "replace").decode()[:MOST_SAID]  # whatever is said, it stops
-        self.store.stop(why)
-        in_flight = [e.data["title"] for e in self._in_flight()]
-        self.store.log.append(PlatformStopped(why=why, in_flight=[]).on("platform", actor="operator"))
-        return in_flight
-
-    def verified(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
-        """Verify the whole log. Raises Damaged where it is not what was written, unless the operator accepts just that,
-        with a reason that is recorded."""
-        from agentos.damage import accept, refuse_damaged, verify_all
-
-        verdict = verify_all(self.store, progress)
-        if not verdict.ok and accept_damage:
-            accept(self.store, verdict, said(accept_damage, "The reason"))
-        else:
-            refuse_damaged(verdict)
-        return verdict
-
-    def start(self, *, accept_damage: str = "", progress: Callable[[int], object] = lambda _: None) -> Verdict:
-        """Go on, once the log is verified. Raises Damaged, and Refused after a restore, where `agentos.tasks.adopting`
-        has to look at the world first."""
-        verdict = self.verified(accept_damage=accept_damage, progress=progress)
-        self.go_on()
-        return verdict
-
-    def go_on(self) -> None:
-        """`start` without the verification, for who has just done it."""
-
-        def on(reader: Reader) -> Sequence[NewEvent]:
-            if unobserved(reader) is not None:
-                raise Refused(RESTORED, hint="agentos start looks, and goes on.", code="platform.unobserved")
-            return [PlatformStarted().on("platform", actor="operator")]
-
-        self.store.log.append(on)
-        self.store.stop_file.unlink(missing_ok=True)
-
-    def _in_flight(self) -> list[Any]:
-        found = []
-        for record in self.store.log.read(types=("effect.started",)):
-            key = record.data.get("effect")
-            if key and receipt_of(self.store.log, key) is None:
-                effect = self.load(record.stream.removeprefix("task/")).effects.get(key)
-                if effect is not None and effect.status == "started":
-                    found.append(effect)
-        return found

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from agentos.agent import Manifest, Question
 from agentos.errors import AgentOSError, Missing
 from agentos.events.log import Reader
-from agentos.events.record import NewEvent
-from agentos.events.types import ModelCalled, ModelReserved, ModelSettled, ToolCalled
-from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
+from agentos.events.record import NewEvent, Record
+from agentos.events.types import ModelCalled, ModelMissing, ModelReserved, ModelSettled, ToolCalled
+from agentos.models.errors import NOTHING, ModelAnswerError, ModelPermanent, ModelTransient
 from agentos.models.request import ModelAnswer, ModelEstimate, ModelRequest
 from agentos.policy import Allow, Decision, Defer, ModelAction, NeedsApproval, decide
 from agentos.tasks.facts import model_context, zone_of
@@ -37,23 +37,31 @@ class LiveCaller:
         known = run.platform.log.by_key(key)
         if known is not None:
             return unpack(known.data.get("answer"), run.platform.blobs, known.subject)
-        before = run.platform.log.by_key(asked_key(key, run.state, self._step))
-        if before is not None and before.data.get("asked"):
-            raise Question(**before.data["asked"])
+        self._ask_again(key)
         fact = ToolCalled(
             step=self._step, round=self._round, capability=capability, request=request, nth=nth, answer=None
         )
         try:
             answer = await CAPABILITIES[capability](run, **arguments)
         except (Question, Missing) as lacking:
-            question = lacking if isinstance(lacking, Question) else Question(lacking.where, str(lacking))
-            asked = {"slot": question.slot, "text": question.text, "choices": list(question.choices)}
-            await self._called(fact.model_copy(update={"asked": asked}), asked_key(key, run.state, self._step))
+            question = _question(lacking)
+            asked = fact.model_copy(update={"asked": _as_json(question)})
+            await self._called(asked, asked_key(key, run.state, self._step))
             raise question from None
         await self._called(fact.model_copy(update={"answer": await run.pack(answer)}), key)
         return answer
 
-    async def _called(self, fact: ToolCalled, key: str) -> None:
+    def _ask_again(self, key: str) -> None:
+        """What this call asked the operator instead of answering is asked until she has answered, whatever has changed
+        meanwhile: a replay must find the same. Raises Question."""
+        before = self._on_record(asked_key(key, self._run.state, self._step))
+        if before is not None and before.data.get("asked"):
+            raise Question(**before.data["asked"])
+
+    def _on_record(self, key: str) -> Record | None:
+        return self._run.platform.log.by_key(key)
+
+    async def _called(self, fact: ToolCalled | ModelMissing, key: str) -> None:
         await self._run.record(self._run.event(fact, key=key, actor=f"agent:{self._manifest.role}"))
 
     async def model(self, request: ModelRequest, digest: str, nth: int) -> dict[str, Any]:
@@ -62,11 +70,18 @@ class LiveCaller:
         known = run.platform.log.by_key(key)
         if known is not None:
             return unpack(known.data.get("answer"), run.platform.blobs, known.subject) or _FORGOTTEN
+        self._ask_again(key)
         call = await self._unreserved(f"{self._step}/{self._round}/{digest[:24]}/{nth}")
-        estimate = run.platform.models.estimate(request)
+        try:
+            estimate = run.platform.models.estimate(request)
+        except Missing as missing:
+            raise await self._missing(missing, key, request, digest, nth) from None
         await self._reserve(call, request, estimate)
         try:
             answer = await run.platform.models.call(request)
+        except Missing as missing:  # since the estimate
+            await self._settle(call, NOTHING.model_dump(mode="json"), 0, missing.code)
+            raise await self._missing(missing, key, request, digest, nth) from None
         except (ModelAnswerError, ModelTransient, ModelPermanent) as error:
             await self._settle_failed(call, estimate, error)
             raise
@@ -74,6 +89,16 @@ class LiveCaller:
             await self._settle(call, _cost(estimate), estimate.input_tokens + estimate.output_tokens, "unknown")
             raise
         return await self._record(call, key, request, digest, nth, answer)
+
+    async def _missing(self, missing: Missing, key: str, request: ModelRequest, digest: str, nth: int) -> Question:
+        """Recorded, since which keys and models there are now says nothing about then."""
+        question = _question(missing)
+        fact = ModelMissing(
+            step=self._step, round=self._round, request=digest, nth=nth, tier=request.tier, code=missing.code,
+            asked=_as_json(question),
+        )  # fmt: skip
+        await self._called(fact, asked_key(key, self._run.state, self._step))
+        return question
 
     async def _unreserved(self, call: str) -> str:
         """The id of the next try of this call. What a lost worker had reserved for an earlier one is settled in full:
@@ -163,6 +188,14 @@ def asked_key(key: str, state: TaskState, step: str) -> str:
     """Of a call that asked the operator instead of answering: it is made again once she has answered."""
     cards = (card for card in state.cards.values() if card.step == step and card.kind == "question")
     return f"{key}/asked/{sum(card.status != 'open' for card in cards) + 1}"
+
+
+def _question(lacking: Question | Missing) -> Question:
+    return lacking if isinstance(lacking, Question) else Question(lacking.where, str(lacking))
+
+
+def _as_json(question: Question) -> dict[str, Any]:
+    return {"slot": question.slot, "text": question.text, "choices": list(question.choices)}
 
 
 def _cost(estimate: ModelEstimate) -> dict[str, Any]:

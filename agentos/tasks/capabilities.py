@@ -116,8 +116,8 @@ async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
     """A client's invoices, each with what was paid for it and what is open."""
     from agentos.tasks.invoices import invoices
 
-    found = await asyncio.to_thread(invoices, run.platform.log)
-    return [one.to_json() for one in found.values() if one.client == client]
+    found = await asyncio.to_thread(invoices, run.platform.log, client)
+    return [one.to_json() for one in found.values()]
 
 
 async def site_slugs(run: TaskRun) -> list[str]:

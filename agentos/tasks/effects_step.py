@@ -6,8 +6,8 @@ from agentos.errors import Permanent
 from agentos.events.types import StepCompleted
 from agentos.tasks.doubt import known_effect
 from agentos.tasks.gate import fail_step, pass_gate, struck_slots
-from agentos.tasks.items import Item, items_of, receipt_of, undo_items
-from agentos.tasks.performing import find_out, left_standing, perform
+from agentos.tasks.items import Item, items_of, receipt_of, taken_by_another, undo_items
+from agentos.tasks.performing import MEANWHILE, TAKEN, find_out, left_standing, perform, send_back
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
 
@@ -23,6 +23,9 @@ async def carry_out(run: TaskRun, step: Step) -> None:
     if "undo" in step.inputs:
         return await _undo(run, step, items, stands)
     struck = struck_slots(run, step.id, items)
+    for item in items:
+        if item.slot not in struck and taken_by_another(run, item):
+            return await send_back(run, step, item, TAKEN, MEANWHILE)
     left = [item for item in items if item.slot not in struck and receipt_of(run.platform.log, item.key) is None]
     if not await _begun_is_known(run, step, left):
         return None

@@ -1,22 +1,33 @@
-"""The invoices that were issued and what was paid for each: a fold over the log, for who books a payment."""
+"""The invoices that were issued and what was paid for each: looked up where the log names them, for who books a
+payment.
+
+`number.assigned` names the effect that took a number, and the slot of a payment is its invoice and the how-manieth it
+is. So what is read grows with the invoices, and not with everything else that was ever done.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
-from agentos.effects.port import Amounts
+from agentos.effects.port import Amounts, effect_key
 from agentos.events.log import Reader
 from agentos.events.record import Record
-from agentos.tasks.items import is_undone, receipt_of
+from agentos.money import Money
+from agentos.tasks.items import is_undone, receipt_of, started_of
 
 ISSUED, PAID = ("invoice", "issue"), ("ledger", "receive")
+LEDGER = "ledger:main"
 
 
 @dataclass
 class Owed:
-    """One invoice. Amounts in `currency`; `payments` counts those booked and not reversed."""
+    """One invoice. Amounts in `currency`; `payments` counts those booked and not reversed; `taken` is the how-manieth
+    that was booked last, reversed or not: the next one is another."""
 
     number: str
     client: str
@@ -26,6 +37,7 @@ class Owed:
     due: str
     paid: Decimal = Decimal(0)
     payments: int = 0
+    taken: int = 0
     cancelled: bool = False
 
     @property
@@ -36,56 +48,121 @@ class Owed:
         return {
             "number": self.number, "client": self.client, "gross": str(self.gross), "currency": self.currency,
             "issued_on": self.issued_on, "due": self.due, "paid": str(self.paid), "open": str(self.open),
-            "payments": self.payments, "cancelled": self.cancelled,
+            "payments": self.payments, "taken": self.taken, "cancelled": self.cancelled,
         }  # fmt: skip
 
 
-def invoices(log: Reader) -> dict[str, Owed]:
-    """number -> what is known of it, in the order in which they were issued. What belongs to a forgotten client is
-    absent."""
+def invoices(log: Reader, client: str | None = None) -> dict[str, Owed]:
+    """number -> what is known of it, in the order in which they were issued; of one client where one is named. What
+    belongs to a forgotten client is absent."""
+    adopted = list(_adopted(log))
+    numbered = (str(record.data["effect"]) for record in _numbers(log))
     found: dict[str, Owed] = {}
-    payments: list[Record] = []
-    for record in log.read(types=("effect.started",)):
-        if record.forgotten:
-            continue
-        kind = (record.data["system"], record.data["verb"])
-        if kind == ISSUED:
-            _issued(log, record, found)
-        elif kind == PAID:
-            payments.append(record)
-    for record in payments:
-        _paid(log, record, found)
+    for key in dict.fromkeys([*numbered, *_keys(adopted, ISSUED)]):
+        owed = _issued(log, key, client)
+        if owed is not None and owed.number not in found:
+            found[owed.number] = owed
+    for owed in found.values():
+        for key in dict.fromkeys([*_slots(log, owed.number), *_keys(adopted, PAID)]):
+            _add_payment(log, key, owed)
     return found
 
 
 def owner_of(log: Reader, number: str) -> str | None:
-    """The client of an invoice, by its number as it was said."""
-    found = (one.client for one in invoices(log).values() if one.number.casefold() == number.strip().casefold())
-    return next(found, None)
+    """The client of an invoice that was issued, by its number as it was said."""
+    said = number.strip().casefold()
+    for key in _effects_of(log, said):
+        owed = _issued(log, key)
+        if owed is not None and owed.number.casefold() == said:
+            return owed.client
+    return None
 
 
-def _issued(log: Reader, record: Record, found: dict[str, Owed]) -> None:
-    receipt = receipt_of(log, record.data["effect"])
-    number = receipt.data.get("number") if receipt is not None else None
-    if receipt is None or not number or number in found or not record.data["amounts"]:
+def _numbers(log: Reader) -> Iterator[Record]:
+    return log.read(stream="number/invoice", types=("number.assigned",))
+
+
+def _effects_of(log: Reader, said: str) -> Iterator[str]:
+    """Where the number that is said may have gone: most patterns end with what counts."""
+    last = re.search(r"\d{1,15}$", said)
+    record = log.by_key(f"number/invoice/{int(last[0])}") if last is not None else None
+    if record is not None and record.data["text"].casefold() == said:
+        yield str(record.data["effect"])
         return
-    gross = Amounts.model_validate(record.data["amounts"]).gross
+    yield from (str(one.data["effect"]) for one in _numbers(log) if one.data["text"].casefold() == said)
+    yield from _keys(_adopted(log), ISSUED)
+
+
+def _adopted(log: Reader) -> Iterator[Record]:
+    """Starts that `agentos start` took over after a restore: all between that and the start. A number that another
+    pattern made is recorded by them alone, and a payment may follow one that is lost."""
+    for restored in log.read(stream="platform", types=("platform.restored",)):
+        for record in log.read(after=restored.seq, types=("effect.started", "platform.started", "platform.restored")):
+            if record.type != "effect.started":
+                break
+            if not record.forgotten:
+                yield record
+
+
+def _keys(starts: Iterator[Record] | list[Record], kind: tuple[str, str]) -> list[str]:
+    return [str(one.data["effect"]) for one in starts if (one.data["system"], one.data["verb"]) == kind]
+
+
+def _slots(log: Reader, number: str) -> Iterator[str]:
+    """Keys of its payments, begun one after the other; a slot that was undone is taken again in the next
+    generation."""
+    for nth in count(1):
+        for generation in count(1):
+            key = effect_key(LEDGER, PAID[1], f"payment/{number}/{nth}", generation)
+            if log.by_key(f"effect.started/{key}/1") is None:
+                break
+            yield key
+        if generation == 1:
+            return
+
+
+def _issued(log: Reader, key: str, client: str | None = None) -> Owed | None:
+    """None while it has no receipt, for another client's, and for a forgotten client's."""
+    started = started_of(log, key)
+    if started is None or (client is not None and started.subject != client) or started.forgotten:
+        return None
+    receipt = receipt_of(log, key)
+    number = receipt.data.get("number") if receipt is not None else None
+    if receipt is None or not number or not started.data["amounts"]:
+        return None
+    gross = Amounts.model_validate(started.data["amounts"]).gross
     issued_on, due = (str(receipt.data.get(name) or "") for name in ("issued_on", "due"))
-    cancelled = is_undone(log, record.data["effect"])
-    found[number] = Owed(
-        number, record.subject or "", gross.amount, gross.currency, issued_on, due, cancelled=cancelled
+    return Owed(
+        str(number), started.subject or "", gross.amount, gross.currency, issued_on, due, cancelled=is_undone(log, key)
     )
 
 
-def _paid(log: Reader, record: Record, found: dict[str, Owed]) -> None:
+def _add_payment(log: Reader, key: str, owed: Owed) -> None:
     """One effect may have several starts; its receipt counts once, with its newest start's amount."""
-    data = record.data
-    receipt = receipt_of(log, data["effect"])
-    later = log.by_key(f"effect.started/{data['effect']}/{data['attempt'] + 1}")
-    if receipt is None or later is not None or is_undone(log, data["effect"]) or not data["amounts"]:
+    started = started_of(log, key)
+    if started is None or started.forgotten:
         return
-    owed = found.get(str(receipt.data.get("invoice")))
-    gross = Amounts.model_validate(data["amounts"]).gross
-    if owed is not None and owed.currency == gross.currency:
+    receipt = receipt_of(log, key)
+    if receipt is None or receipt.data.get("invoice") != owed.number:
+        return
+    owed.taken = max(owed.taken, _nth(key))
+    gross = _paid(started)
+    if gross is not None and gross.currency == owed.currency and not is_undone(log, key):
         owed.paid += gross.amount
         owed.payments += 1
+
+
+def _paid(started: Record) -> Money | None:
+    """A payment that an older program adopted after a restore has its amount in the payload alone."""
+    if started.data["amounts"]:
+        return Amounts.model_validate(started.data["amounts"]).gross
+    payload = started.data["payload"] or {}
+    if not all(payload.get(name) for name in ("amount", "currency")):
+        return None
+    return Money.of(payload["amount"], payload["currency"])
+
+
+def _nth(key: str) -> int:
+    """The how-manieth payment of its invoice has that key."""
+    nth = key.partition("#")[0].rpartition("/")[2]
+    return int(nth) if nth.isdecimal() else 0

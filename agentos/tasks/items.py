@@ -154,6 +154,16 @@ def started_of(reader: Reader, key: str) -> Record | None:
     return newest
 
 
+def taken_by_another(run: TaskRun, item: Item) -> bool:
+    """Whether another task has done something else under this key: its receipt says nothing of this item. What was
+    adopted after a restore was approved by nobody, and counts as what was meant."""
+    started = started_of(run.platform.log, item.key)
+    if started is None or started.forgotten or started.stream == run.stream or item.undoes is not None:
+        return False
+    other = started.data["approved"] not in ("", item.digest)
+    return other and receipt_of(run.platform.log, item.key) is not None
+
+
 def undo_item(run: TaskRun, key: str) -> Item:
     """The effect that undoes effect `key`. Raises Permanent when it was never done, is undone, or nothing can undo
     it."""

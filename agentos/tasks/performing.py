@@ -19,7 +19,7 @@ from agentos.tasks.assign import assigned_values
 from agentos.tasks.doubt import UNSURE, doubt, failed_event, known_effect, payload_of, recover, settle_doubt
 from agentos.tasks.facts import effect_action, effect_context
 from agentos.tasks.gate import authority_of, fail_step, granted_reasons, newest_card
-from agentos.tasks.items import Item, filled, receipt_of, started_of
+from agentos.tasks.items import Item, filled, receipt_of, started_of, taken_by_another
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
@@ -33,6 +33,8 @@ BACKOFF_BASE, BACKOFF_CAP = 20.0, 3600.0
 ELSEWHERE = timedelta(seconds=15)
 MEND_ABOVE = {"site.slug_taken"}
 """Permanent failures that the proposing step can mend in another round: it makes another proposal, which asks anew."""
+TAKEN, MEANWHILE = "effect.taken", "another task has done something else in its place meanwhile"
+"""Its business slot was taken by another task between proposal and claim: proposed again, it is looked at anew."""
 MOST_ROUNDS = 5
 
 
@@ -47,6 +49,9 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
 
     authority: "operator" for what the operator asked for herself (undo), "unwind" for compensation; None asks policy.
     """
+    if taken_by_another(run, item):
+        await send_back(run, step, item, TAKEN, MEANWHILE)
+        return False
     if receipt_of(run.platform.log, item.key) is not None:
         return True
     state = known_effect(run, item.key)
@@ -249,20 +254,23 @@ async def _failed_for_good(run: TaskRun, step: Step, item: Item, state: EffectSt
     await run.record(failed, *voided_numbers(run.platform.log, run.task, [state], code))
     if item.undoes is not None:
         await _ask_about_undo(run, step, item, state, why)
-    elif code in MEND_ABOVE and item.source and run.state.step(item.source).round < MOST_ROUNDS:
-        now = run.state.step(step.id)
-        fact = StepFailed(
-            step=step.id,
-            round=now.round,
-            attempt=now.attempt,
-            kind="semantic",
-            code=code,
-            reasons=[why],
-            redo=item.source,
-        )
-        await run.record(run.event(fact, key=f"step.failed/{run.task}/{step.id}/{now.round}/{now.attempt}"))
+    elif code in MEND_ABOVE:
+        await send_back(run, step, item, code, why)
     else:
         await fail_step(run, step.id, code, [f"{item.proposal.title}: {why}"])
+
+
+async def send_back(run: TaskRun, step: Step, item: Item, code: str, why: str) -> None:
+    """To the step that proposed it, for another proposal; after too many rounds it has failed."""
+    if not item.source or run.state.step(item.source).round >= MOST_ROUNDS:
+        return await fail_step(run, step.id, code, [f"{item.proposal.title}: {why}"])
+    now = run.state.step(step.id)
+    fact = StepFailed(
+        step=step.id, round=now.round, attempt=now.attempt, kind="semantic", code=code, reasons=[why],
+        redo=item.source,
+    )  # fmt: skip
+    await run.record(run.event(fact, key=f"step.failed/{run.task}/{step.id}/{now.round}/{now.attempt}"))
+    return None
 
 
 async def _ask_about_undo(run: TaskRun, step: Step, item: Item, state: EffectState, why: str) -> None:

@@ -106,13 +106,13 @@ class Fold:
 
     types: the events it reads. rules: its columns, among them "seqs"; one whose name begins with "_" is kept for the
     merge and not shown.
-    derive: further columns, from the rows as they stand: a frame of as many rows in the same order.
+    derive: further columns, from the rows as they stand: as many rows in the same order.
     """
 
     key: tuple[str, ...]
     types: tuple[str, ...]
     rules: Mapping[str, Rule]
-    derive: Callable[[pl.DataFrame], pl.DataFrame] | None = None
+    derive: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None
 
     @property
     def reads(self) -> set[str]:
@@ -172,5 +172,5 @@ class Fold:
         """With the derived columns. Those of the rules stay as they are, so that a merge can go on from them."""
         if self.derive is None:
             return state
-        derived = self.derive(state)
+        derived = self.derive(state.lazy()).collect()
         return state.hstack(derived.select(name for name in derived.columns if name not in state.columns))

@@ -143,7 +143,7 @@ class _Refresh:
             self._keep(view, cursor)
             return
         frames = {name: pl.scan_parquet(path_of(self.root, name)) for name in view.depends if name != HISTORY}
-        self._publish(view, make(frames, self.moment))
+        self._publish(view, make(frames, self.moment).collect())
 
     # -- both
 

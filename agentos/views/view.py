@@ -33,7 +33,8 @@ class Moment:
         return self.now.astimezone(self.zone).date()
 
 
-Make = Callable[["Mapping[str, pl.LazyFrame]", Moment], "pl.DataFrame"]
+Make = Callable[["Mapping[str, pl.LazyFrame]", Moment], "pl.LazyFrame"]
+"""A plan and no frame, so that Polars can be asked which columns it reads (`agentos.views.lineage`)."""
 
 
 @dataclass(frozen=True)

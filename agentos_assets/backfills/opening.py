@@ -17,16 +17,31 @@ if TYPE_CHECKING:
     from graphs.backfill import DayReport
     from graphs.whatif import Change, DayComparison
 
-BACKFILL = "dagster/backfill"
+_SUCCESS = "COMPLETED_SUCCESS"
+BACKFILL, BEFORE = "dagster/backfill", "dagster/parent_backfill_id"
 
 
 def partitions_of(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def name_of(run: dg.DagsterRun) -> str:
-    """The same for every run of a backfill, and for a run that is executed again: they go on where it was."""
-    return run.tags.get(BACKFILL) or run.root_run_id or run.run_id
+def name_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> str:
+    """The same for every run of a backfill, and for a run or a backfill that is executed again because it came to no
+    good end: they go on where it was. What succeeded begins anew when it is executed again."""
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id else None
+    if parent is not None and parent.status != dg.DagsterRunStatus.SUCCESS:
+        return name_of(parent, instance)
+    return _begun(run.tags.get(BACKFILL), run.tags.get(BEFORE), instance) or run.run_id
+
+
+def _begun(backfill: str | None, before: str | None, instance: dg.DagsterInstance) -> str | None:
+    """The first of the backfills that were executed again, one upon another, since one did not succeed."""
+    while before is not None:
+        parent = instance.get_backfill(before)
+        if parent is None or parent.status.value == _SUCCESS:
+            break
+        backfill, before = before, parent.tags.get(BEFORE)
+    return backfill
 
 
 def replay(resource: PlatformResource, name: str, days: Sequence[date]) -> Iterator[tuple[date, DayReport]]:
@@ -38,7 +53,7 @@ def replay(resource: PlatformResource, name: str, days: Sequence[date]) -> Itera
         async def work(day: date, folder: Path) -> dict[str, Any]:
             return (await replay_day(platform, day)).to_dict()
 
-        for day, report in day_by_day(_replays(platform), f"replay-{name}", days, work):
+        for day, report in day_by_day(_replays(platform), f"replay-{name}-{_asked()}", days, work):
             yield day, DayReport.from_dict(report)
 
 
@@ -56,8 +71,18 @@ def play(
         async def work(day: date, folder: Path) -> dict[str, Any]:
             return (await what_if_day(platform, day, change, folder)).to_dict()
 
-        for day, report in day_by_day(_replays(platform), f"what-if-{name}", days, work):
+        asked = _asked(change.policy.model_dump_json() if change.policy is not None else "", *sorted(models))
+        for day, report in day_by_day(_replays(platform), f"what-if-{name}-{asked}", days, work):
             yield day, DayComparison.from_dict(report)
+
+
+def _asked(*what: str) -> str:
+    """Of what is asked, and by which program: executed again with another question, nothing is taken from before."""
+    from importlib.metadata import version
+
+    from agentos.ids import digest
+
+    return digest(repr((version("agentos-solo"), what)).encode())[:8]
 
 
 def _replays(platform: Platform) -> Path:

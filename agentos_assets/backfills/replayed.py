@@ -50,7 +50,7 @@ def replayed_days(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
         def replayed_days(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:  # type: ignore[type-arg]  # beside a check Dagster knows it only bare
             from agentos_assets.backfills.opening import replay
 
-            found = dict(replay(platform, name_of(context.run), partitions_of(context)))
+            found = dict(replay(platform, name_of(context.run, context.instance), partitions_of(context)))
             for day, report in found.items():
                 context.add_asset_metadata(_told(report), partition_key=day.isoformat())
             return dg.MaterializeResult(check_results=[_checked(found)])

@@ -51,7 +51,8 @@ def what_if(days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
             from agentos_assets.backfills.opening import play
             from agentos_assets.backfills.side_by_side import summed
 
-            found = dict(play(platform, name_of(context.run), partitions_of(context), config.policy, config.models))
+            name = name_of(context.run, context.instance)
+            found = dict(play(platform, name, partitions_of(context), config.policy, config.models))
             for day, report in found.items():
                 context.add_asset_metadata(_told([report]), partition_key=day.isoformat())
             return dg.MaterializeResult(

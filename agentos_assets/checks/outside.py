@@ -17,6 +17,7 @@ from agentos_assets.resources import PlatformResource
 if TYPE_CHECKING:
     from agentos.platform import Platform
     from agentos.reconcile.report import Report
+    from agentos.reconcile.state import Drifts, DriftState
 
 UNASSIGNED = "unassigned"
 
@@ -39,6 +40,16 @@ class Outside:
         """What of a look at the system this check is about."""
         mine = [one for one in report.findings if (one.drift.kind == UNASSIGNED) == self.numbers]
         return replace(report, findings=mine)
+
+    def ended(self, drifts: "Drifts") -> "list[DriftState]":
+        """What differed once and does no more, the newest first."""
+        mine = [
+            one
+            for one in drifts.known.values()
+            if one.ended and not one.open and one.data.get("system") == self.system
+            and (one.data.get("kind") == UNASSIGNED) == self.numbers
+        ]  # fmt: skip
+        return sorted(mine, key=lambda one: str(one.ended), reverse=True)
 
 
 OUTSIDE = (
@@ -87,16 +98,18 @@ def look_outside(context: dg.AssetCheckExecutionContext, platform: PlatformResou
 
 
 def _result(one: Outside, report: "Report", platform: "Platform") -> dg.AssetCheckResult:
-    from agentos_assets.checks.differences import report_in_a_line, report_told
+    from agentos.reconcile.state import TYPES, fold
+    from agentos_assets.checks.differences import report_in_words, report_told
     from graphs.advance import load
 
-    told: dict[str, Any] = markdown(report_told(report, lambda task: load(platform, task).status).items())
+    drifts = fold(platform.log.read(types=TYPES))
+    told: dict[str, Any] = markdown(report_told(report).items())
     return dg.AssetCheckResult(
         passed=report.ok,
         asset_key=one.asset,
         check_name=one.name,
         severity=dg.AssetCheckSeverity.ERROR if report.looked else dg.AssetCheckSeverity.WARN,
-        description=report_in_a_line(report),
+        description=report_in_words(report, drifts, lambda task: load(platform, task), one.ended(drifts)),
         metadata={**told, **report.counts()},
     )
 

@@ -1,13 +1,13 @@
 """A check a view: the view as it is published, held against its suite and against the log."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 
 from agentos.expectations.blocking import BLOCKING
+from agentos_assets.checks.results import failing_since
+from agentos_assets.checks.verdicts import mend
 from agentos_assets.operating import operating
 from agentos_assets.resources import PlatformResource
 from agentos_assets.views.declared import Declared, declared
@@ -21,7 +21,7 @@ def view_checks() -> list[dg.AssetChecksDefinition]:
 
 
 def _check(view: Declared) -> dg.AssetChecksDefinition:
-    blocking = view.name in BLOCKING
+    blocking, key = view.name in BLOCKING, dg.AssetCheckKey(dg.AssetKey(view.name), NAME)
 
     @dg.asset_check(
         asset=view.name,
@@ -31,10 +31,10 @@ def _check(view: Declared) -> dg.AssetChecksDefinition:
         metadata=_operating(view.name),
         automation_condition=fresh() if blocking else hourly(),
     )
-    def check(platform: PlatformResource) -> dg.AssetCheckResult:
+    def check(context: dg.AssetCheckExecutionContext, platform: PlatformResource) -> dg.AssetCheckResult:
         from agentos.clock import SystemClock
         from agentos.expectations.published import check_published
-        from agentos_assets.checks.verdicts import verdict_in_a_line, verdict_told
+        from agentos_assets.checks.verdicts import verdict_in_words, verdict_told
 
         with platform.store() as store:
             verdict = check_published(store, view.name, SystemClock().now())
@@ -42,7 +42,7 @@ def _check(view: Declared) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=verdict.ok,
             severity=dg.AssetCheckSeverity.WARN if not verdict.misleads else dg.AssetCheckSeverity.ERROR,
-            description=verdict_in_a_line(verdict),
+            description=verdict_in_words(verdict, view.key, failing_since(context.instance, key)),
             metadata={**markdown(verdict_told(verdict, view.key).items()), **counts},
         )
 
@@ -56,8 +56,7 @@ def _operating(view: str) -> dict[str, dg.MetadataValue[Any]]:
             "An expectation does not hold: the check fails and says which, in how many rows and in which.",
             "The view is not published yet, or can't be read: the check's run fails.",
         ),
-        act=f"Remove `state/views/{view}.parquet` and materialise `{view}`: it is made from the log again. Where it "
-        "stays wrong, `agentos log check` says whether the log is in order; if it is, it is a fault of the program.",
+        act=f"{mend(view)[:1].upper()}{mend(view)[1:]}",
     )
 
 

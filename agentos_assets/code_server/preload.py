@@ -2,7 +2,7 @@
 
 A thread, a gRPC channel, an open log or a Polars computation before the fork would hang or corrupt the child; a secret
 would be inherited. The test of this file counts threads and sockets. A module that is missing is imported, or missed,
-by the run itself.
+by the run itself. What only checks need, and takes seconds, is imported later (`rest.py`).
 """
 
 from pkgutil import iter_modules
@@ -57,7 +57,6 @@ THIRD = (
     "babel.numbers",
     "cryptography.hazmat.primitives.ciphers.aead",
     "facturx",
-    "great_expectations",
     "langchain_openai",
     "langgraph.graph",
     "pypdf",
@@ -67,6 +66,7 @@ THIRD = (
     "watchfiles",
 )
 """What ours import where they use it."""
-MODULES = (*DAGSTERS, *OURS, *THIRD)
+HEEDING = "agentos_assets.code_server.heeding"
+MODULES = (*DAGSTERS, *OURS, *THIRD, HEEDING)
 SETTINGS = MappingProxyType({"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"})
 """Environment of the fork server: without these, what great_expectations imports (NumPy, Arrow) starts threads."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -13,10 +16,12 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from agentos_assets.code_server import preload
+from agentos_assets.code_server import preload, rest
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks at whether the fork server lives."""
+REST_AFTER = 60.0
+"""Seconds that a first run is waited for, before the fork server imports the rest and forks nothing meanwhile."""
 
 
 class ForkedRuns:
@@ -28,6 +33,8 @@ class ForkedRuns:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._lives: list[Connection] = []
+        self._rest_from = 0.0
 
     def warm_up(self) -> None:
         """Start the fork server. It takes on this process's environment and descriptors, so call it before anything
@@ -36,9 +43,30 @@ class ForkedRuns:
         forkserver.ensure_running()
 
     def keep_warm(self, ended: threading.Event) -> None:
-        """A fork server that has died is started again before somebody waits for it: importing takes seconds."""
+        """A fork server that has died is started again before somebody waits for it: importing takes seconds. The rest
+        it imports at a quiet moment."""
+        complete, self._rest_from = None, time.monotonic() + REST_AFTER
         while not ended.wait(LOOK_AGAIN):
             forkserver.ensure_running()
+            if self._quiet() and (complete is None or not _is_there(complete)):
+                complete = self._import_rest()
+
+    def _quiet(self) -> bool:
+        """No run lives, and one has: who has just started the platform may be about to ask for something."""
+        for one in [one for one in self._lives if one.poll()]:
+            self._lives.remove(one)
+            self._rest_from = 0.0
+        return not self._lives and time.monotonic() > self._rest_from
+
+    def _import_rest(self) -> int | None:
+        """The id of the fork server that has been told; None where it died at that."""
+        heard, line = multiprocessing.Pipe(duplex=False)
+        teller = self._context.Process(target=rest.tell_parent, args=(line,), daemon=True)
+        teller.start()
+        line.close()
+        with heard, suppress(EOFError, OSError):
+            return int(heard.recv())
+        return None
 
     def Queue(self) -> Queue[Any]:  # noqa: N802 - Dagster's names
         return self._context.Queue()
@@ -47,7 +75,9 @@ class ForkedRuns:
         return self._context.Event()
 
     def Process(self, target: Callable[..., object], args: Sequence[Any]) -> RunProcess:  # noqa: N802
-        return RunProcess(target, args, self._environ)
+        process = RunProcess(target, args, self._environ)
+        self._lives.append(process.life)
+        return process
 
 
 class RunProcess(ForkServerProcess):
@@ -57,13 +87,13 @@ class RunProcess(ForkServerProcess):
     """
 
     def __init__(self, target: Callable[..., object], args: Sequence[Any], environ: Mapping[str, str]) -> None:
-        self._life, line = multiprocessing.Pipe(duplex=False)
+        self.life, line = multiprocessing.Pipe(duplex=False)
         super().__init__(target=_in_environment, args=(line, environ, target, args))
         self._line = line
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to the run: its end of the pipe goes with the arguments."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_life", "_line")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("life", "_line")}
 
     def start(self) -> None:
         try:
@@ -72,12 +102,21 @@ class RunProcess(ForkServerProcess):
             self._line.close()
 
     def is_alive(self) -> bool:
-        return super().is_alive() or not self._life.poll()
+        return super().is_alive() or not self.life.poll()
+
+
+def _is_there(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _in_environment(
     line: Connection, environ: Mapping[str, str], target: Callable[..., object], args: Sequence[Any]
 ) -> None:
+    signal.signal(rest.SIGNAL, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environ)
     with line:

@@ -1,6 +1,8 @@
 """An asset a view, all made by one step, since a refresh reads the log once for all of them."""
 
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -9,6 +11,7 @@ from agentos_assets.event_log import EVENT_LOG
 from agentos_assets.resources import PlatformResource
 from agentos_assets.views.declared import Declared, declared
 from agentos_assets.views.freshness import fresh
+from agentos_assets.views.sources import sources_of
 
 if TYPE_CHECKING:
     from agentos.views.refresh import Published
@@ -46,7 +49,7 @@ def spec_of(view: Declared) -> dg.AssetSpec:
         owners=["team:operator"],
         code_version=str(view.version),
         deps=[EVENT_LOG.key, HISTORY] if HISTORY in view.depends else list(view.depends),
-        metadata={"dagster/column_schema": _schema(view)},
+        metadata={"dagster/column_schema": _schema(view), **sources_of(view)},
         automation_condition=fresh(dated=view.dated),
     )
 
@@ -56,12 +59,18 @@ def _schema(view: Declared) -> dg.TableSchema:
     return dg.TableSchema(columns=columns, constraints=dg.TableConstraints([f"unique: {', '.join(view.key)}"]))
 
 
-def _result(platform: PlatformResource, view: "Published") -> dg.MaterializeResult[None]:
+def today_at(root: Path) -> date:
+    """The day it is where the business is."""
     from agentos.clock import SystemClock
     from agentos.workspace.zone import zone_of
+
+    return SystemClock().now().astimezone(zone_of(root)).date()
+
+
+def _result(platform: PlatformResource, view: "Published") -> dg.MaterializeResult[None]:
     from agentos_assets.views.shown import shown
 
-    today = SystemClock().now().astimezone(zone_of(platform.root)).date()
+    today = today_at(platform.root)
     return dg.MaterializeResult(
         asset_key=view.name,
         data_version=dg.DataVersion(view.digest[:16]),

@@ -6,6 +6,7 @@ The catalogue imports Polars, which definitions must not: they are built again b
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ FILE = Path(__file__).parent / "declared.json"
 
 @dataclass(frozen=True)
 class Declared:
-    """`depends`: "history" or other views. `columns`: name, type and description of each."""
+    """`depends`: "history" or other views. `columns`: name, type and description of each. `sources`: column -> where it
+    comes from, as (history or a view, its column)."""
 
     name: str
     title: str
@@ -26,6 +28,7 @@ class Declared:
     dated: bool
     version: int
     columns: tuple[tuple[str, str, str], ...]
+    sources: Mapping[str, tuple[tuple[str, str], ...]]
 
 
 def declared() -> list[Declared]:
@@ -34,6 +37,7 @@ def declared() -> list[Declared]:
 
 
 def _read(raw: dict[str, Any]) -> Declared:
-    columns = tuple((name, type, description) for name, type, description in raw["columns"])
-    lists = {"key": tuple(raw["key"]), "depends": tuple(raw["depends"]), "columns": columns}
+    columns = tuple((name, type, description) for name, type, description, _ in raw["columns"])
+    sources = {name: tuple(tuple(one.split(".", 1)) for one in found) for name, _, _, found in raw["columns"]}
+    lists = {"key": tuple(raw["key"]), "depends": tuple(raw["depends"]), "columns": columns, "sources": sources}
     return Declared(**{**raw, **lists})

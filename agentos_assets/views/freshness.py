@@ -22,16 +22,24 @@ def fresh(*, dated: bool = False) -> Condition:
     views have followed. That a day was sealed changes nothing of what they say. A run of views appends nothing to the
     log, so it does not cause another one.
     """
-    happened = dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("history"))
-    changed = happened | dg.AutomationCondition.newly_missing()
     if dated:
-        return _held(changed | dg.AutomationCondition.cron_tick_passed(A_NEW_DAY), "fresh, and on a new day")
-    return _held(changed, "fresh")
+        return _held(_changed() | dg.AutomationCondition.cron_tick_passed(A_NEW_DAY), "fresh, and on a new day")
+    return _held(_changed(), "fresh")
+
+
+def fresh_and_hourly() -> Condition:
+    """For what tells of checks, too: they come to a result without the log's growing."""
+    return _held(_changed() | dg.AutomationCondition.cron_tick_passed(EVERY_HOUR), "fresh, and every hour")
 
 
 def hourly() -> Condition:
     hour = dg.AutomationCondition.cron_tick_passed(EVERY_HOUR)
     return _held(hour | dg.AutomationCondition.newly_missing(), "every hour")
+
+
+def _changed() -> Condition:
+    happened = dg.AutomationCondition.any_deps_updated().ignore(dg.AssetSelection.assets("history"))
+    return happened | dg.AutomationCondition.newly_missing()
 
 
 def _held(trigger: Condition, label: str) -> Condition:

@@ -15,6 +15,7 @@ import polars as pl
 from agentos.views.read import read_view
 from agentos_assets.views.columns import end_of, listed, minute, money, rows_of, short
 from agentos_assets.views.plot import bars
+from agentos_assets.waits import WAITS
 
 A_MONTH = 30
 """Days of a plot."""
@@ -37,7 +38,7 @@ def _tasks(frame: pl.DataFrame, today: date) -> Shown:
                 "workflow": pl.col("workflow"),
                 "client": pl.col("client"),
                 "status": pl.col("status"),
-                "waits for": listed("parked"),
+                "waits for": waits_for(),
                 "on": pl.col("parked_on").list.eval(end_of(pl.element())).list.join(", "),
                 "until": minute("parked_until"),
                 "since": minute("opened_at"),
@@ -51,6 +52,11 @@ def _tasks(frame: pl.DataFrame, today: date) -> Shown:
             "none yet",
         ),
     }
+
+
+def waits_for() -> pl.Expr:
+    """What a parked task waits for, in words."""
+    return listed("parked").str.replace_many(dict(WAITS))
 
 
 def _approvals(frame: pl.DataFrame, today: date) -> Shown:

@@ -17,6 +17,8 @@ def command(session: Session, card: str, text: tuple[str, ...], no_wait: bool) -
     """Answer CARD's question with TEXT, in words, or with a choice or its number."""
     from desk.cards import chosen
 
-    _, asked = session.desk.card(card)
+    asking, asked = session.desk.card(card)
+    if not no_wait:
+        session.hold(asking.id)
     state = session.desk.answer(card, chosen(asked, " ".join(text).strip()))
     return then_on(session, state, "Answered", wait=not no_wait)

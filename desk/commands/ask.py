@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from agentos.ids import uuid7
 from agentos.tasks.state import TaskState
 from desk.options import as_command
 from desk.session import Session
@@ -21,7 +22,7 @@ def command(session: Session, text: tuple[str, ...]) -> int:
     from desk.working import work_on
     from graphs.intake import ASK
 
-    task = session.desk.submit(" ".join(text), check=asks(session.root), trigger=ASK)
+    task = session.desk.submit(" ".join(text), check=asks(session.root), trigger=ASK, task=session.hold(uuid7()))
     return work_on(session, task, quiet=True, told=lambda state: _told(session, state))
 
 

@@ -15,6 +15,8 @@ from desk.session import Session
 @click.option("--no-wait", is_flag=True, help="Record the answer only; `agentos up` or `agentos resume` goes on.")
 def command(session: Session, card: str, reason: str, no_wait: bool) -> int:
     """Refuse CARD. A denial wins until an effect has started."""
+    if not no_wait:
+        session.hold(session.desk.card(card)[0].id)
     state = session.desk.deny(card, reason)
     then_on(session, state, "Denied", wait=not no_wait)
     return 0  # the task fails because the operator wants it to: that is no failure of the command

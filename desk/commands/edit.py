@@ -33,7 +33,7 @@ def command(
 
     state, shown = session.desk.card(card)
     text = None if file is None else _read(file)
-    edited = edit_card(session, state, shown, slot=slot, text=text, title=title, summary=summary)
+    edited = edit_card(session, state, shown, slot=slot, text=text, title=title, summary=summary, goes_on=not no_wait)
     if edited is None:
         session.give(task_json(state))
         return 0

@@ -21,7 +21,7 @@ from desk.session import Session
 )
 def command(session: Session, name: str, full: bool, step: str | None, output: Path | None) -> None:
     """Show CARD (what will happen, why it asks, what changed), or TASK's timeline and results."""
-    from agentos.tasks.answers import NotFound
+    from agentos.tasks.finder import NotFound
     from desk.cards import show_card, view_of
     from desk.render.overview import card_json
 
@@ -40,7 +40,7 @@ def command(session: Session, name: str, full: bool, step: str | None, output: P
 
 
 def _task(session: Session, name: str) -> TaskState:
-    from agentos.tasks.answers import NotFound
+    from agentos.tasks.finder import NotFound
 
     try:
         return session.desk.task(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import click
 
-from agentos.ids import short
+from agentos.ids import short, uuid7
 from desk.options import as_command
 from desk.render.style import bold, dim, line, warn, wrapped
 from desk.session import Session
@@ -39,7 +39,7 @@ def command(session: Session, what: str | None, only: bool, yes: bool) -> int:
         session.show([dim(text) for text in wrapped(one.how, session.width, "      ")])
     _say_what_else(session, [one.key for one in found])
     if not possible:
-        from agentos.tasks.answers import NotFound
+        from agentos.tasks.finder import NotFound
 
         raise NotFound("None of this can be undone.", hint="What can be done instead stands beside each.",
                        code="undo.final")  # fmt: skip
@@ -48,7 +48,7 @@ def command(session: Session, what: str | None, only: bool, yes: bool) -> int:
         return 0
     from desk.working import work_on
 
-    task = session.desk.undo([one.key for one in possible])
+    task = session.desk.undo([one.key for one in possible], task=session.hold(uuid7()))
     session.say(f"Task {bold(short(task))}  undoes {len(possible)} of {len(found)}")
     return work_on(session, task)
 

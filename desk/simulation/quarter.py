@@ -18,7 +18,8 @@ from typing import Any
 from agentos.effects.port import System
 from agentos.ids import digest, uuid7
 from agentos.platform import Platform
-from agentos.tasks.answers import Desk, NotFound
+from agentos.tasks.answers import Desk
+from agentos.tasks.finder import NotFound
 from agentos.tasks.invoices import invoices
 from agentos.tasks.readiness import due_at
 from agentos.tasks.state import CardState, TaskState

@@ -23,7 +23,7 @@ from agentos.tasks.run import CLOSING, stream_of
 from graphs.replaying.blobs import ReplayBlobs
 from graphs.replaying.compare import first_difference, same_form
 
-_ANSWERS = ("tool.called", "model.reserved", "model.called", "model.settled")
+_ANSWERS = ("tool.called", "model.reserved", "model.called", "model.missing", "model.settled")
 _OPERATOR = (
     "task.opened", "task.cancelled", "approval.granted", "approval.denied", "approval.answered", "approval.edited",
     "approval.withdrawn",

@@ -99,6 +99,8 @@ class RecordedCaller:
 
     def _recorded(self, what: str, request: str, nth: int) -> Any:
         run = self._run
+        run.flush()  # what calls cost stands after the step's start; a card that the step asks for next tells it
+        run.catch_up()
         key = call_key(run.task, self._step, self._round, request, nth)
         asked, record = run._own(asked_key(key, run.state, self._step)), run._own(key)
         end = run._own(f"step.failed/{run.task}/{self._step}/{self._round}/{run.state.step(self._step).attempt}")

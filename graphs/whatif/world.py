@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from agentos.agent import Manifest, Question
+from agentos.agent import Manifest
 from agentos.clock import FixedClock
 from agentos.effects.invoice import build
 from agentos.effects.invoice.cii import terms
@@ -16,12 +16,13 @@ from agentos.effects.invoice.document import parse
 from agentos.effects.port import Absent, Deed, Expected, Found, Observed, Receipt, System, Unknown
 from agentos.effects.wrapped import Wrapped
 from agentos.errors import InDoubt, Permanent, Transient
+from agentos.events.record import Record
 from agentos.ids import digest
 from agentos.models.errors import ModelAnswerError, ModelPermanent, ModelTransient
 from agentos.models.prices import Price
 from agentos.models.request import ModelAnswer, ModelEstimate, ModelRequest, Usage
 from agentos.money import Money
-from agentos.tasks.calls import LiveCaller, asked_key, call_key
+from agentos.tasks.calls import LiveCaller, call_key
 from agentos.tasks.plan import Step
 from agentos.tasks.run import TaskRun
 from agentos.tasks.state import StepState
@@ -71,13 +72,14 @@ class TapedCaller(LiveCaller):
     async def tool(self, capability: str, arguments: dict[str, Any], request: str, nth: int) -> Any:
         tape, run = self._run.tape, self._run
         key = call_key(run.task, self._step, self._round, request, nth)
-        asked = tape.by_key.get(asked_key(key, run.state, self._step))
-        if asked is not None and asked.data.get("asked"):
-            raise Question(**asked.data["asked"])
+        self._ask_again(key)
         record = tape.tool(key, request)
         if record is None:
             raise unknown(f"The tool {capability}")
         return tape.answer(record)
+
+    def _on_record(self, key: str) -> Record | None:
+        return self._run.tape.by_key.get(key)
 
 
 @dataclass(frozen=True)

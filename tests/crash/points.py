@@ -189,3 +189,10 @@ def around_platform(points: Points, platform: Platform) -> None:
         setattr(agent, "run", points.around_async(f"agent {role}", agent.run))  # noqa: B010
     for name, capability in list(CAPABILITIES.items()):
         CAPABILITIES[name] = points.around_async(f"tool {name}", capability)
+
+
+def around_monitor(points: Points) -> None:
+    """Around one look at the views, which are brought up to date by it."""
+    from agentos.monitor import watching
+
+    setattr(watching, "watch", points.around("look", watching.watch))  # noqa: B010

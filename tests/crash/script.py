@@ -25,7 +25,7 @@ from graphs.advance import advance
 from graphs.opening import build_systems, load_agents, open_platform
 from tests.crash.operating import FastClock, Operator
 from tests.crash.orders import Buyer, branches
-from tests.crash.points import Points, around_disk, around_log, around_platform
+from tests.crash.points import Points, around_disk, around_log, around_monitor, around_platform
 from tests.crash.power import Syncs
 from tests.crash.wishes import furnish, named
 
@@ -70,6 +70,7 @@ def play(job: dict[str, Any]) -> dict[str, Any]:
     if job.get("busy"):
         refuse(platform, job["busy"], Transient)
     around_platform(points, platform)
+    around_monitor(points)
     return asyncio.run(_play(platform, job))
 
 
@@ -172,6 +173,16 @@ async def work(platform: Platform, job: dict[str, Any]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def watch(platform: Platform, job: dict[str, Any]) -> None:
+    """What `agentos monitor` does: one look, and what it tells is taken to its card."""
+    from agentos.monitor import watching
+
+    watching.watch(platform)
+    for state in states(platform, trigger="monitor"):
+        if not state.closed:
+            await patiently(platform, state.id)
+
+
 async def slowly(platform: Platform, job: dict[str, Any]) -> None:
     """From now on an effect tells `job["ready"]` that it has begun, and then takes job["takes"] seconds (60): in this
     process, or in a child of it where job["child"] is set."""
@@ -212,5 +223,5 @@ def refuse(platform: Platform, name: str, how: type[Permanent] | type[Transient]
 
 _ACTS: dict[str, Any] = {
     "submit": submit, "ask": ask, "approve": approve, "once": once, "finish": finish, "undo": undo, "slowly": slowly,
-    "work": work,
+    "work": work, "watch": watch,
 }  # fmt: skip

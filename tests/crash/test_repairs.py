@@ -19,7 +19,7 @@ from agentos.invariants.check import check
 from agentos.reconcile.closing import KEEP, MENDED
 from agentos.reconcile.observing import observe_and_record
 from agentos.reconcile.state import TYPES, fold
-from agentos.tasks.answers import NotFound
+from agentos.tasks.finder import NotFound
 from agentos.tasks.state import CardState
 from agents import reconciler
 from tests.crash.anyorder import DELIVER, HEAD, MAKE, Mortal

@@ -103,8 +103,10 @@ def any_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> Served:
-    """Copies the program, makes a workspace and serves it; returns once the page answers."""
+def start(
+    folder: Path, prepare: Callable[[Path], object] = lambda _: None, *, host: str = "127.0.0.1", port: int = 0
+) -> Served:
+    """Copies the program, makes a workspace and serves it; returns once the page answers. `port`: the first to try."""
     program, home, workspace, printed = (folder / name for name in ("program", "home", "ws", "printed"))
     program.mkdir()
     for name in PROGRAM:
@@ -120,7 +122,10 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
     environ |= {"HOME": str(home), "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1", "A_KEY": "sk-secret"}
     with printed.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--port", str(any_port())],
+            [
+                sys.executable, "-u", "-c", UP, "--workspace", str(workspace), "up", "--host", host, "--port",
+                str(port or any_port()),
+            ],
             cwd=program, env=environ, stdout=out, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
     until = time.monotonic() + 300
@@ -130,9 +135,9 @@ def start(folder: Path, prepare: Callable[[Path], object] = lambda _: None) -> S
         process.send_signal(signal.SIGINT)
         process.wait(20)
         raise AssertionError(printed.read_text())
-    found = re.search(r"http://127\.0\.0\.1:\d+", printed.read_text())
+    found = re.search(r"http://[\w.]+:(\d+)", printed.read_text())
     assert found is not None
-    return Served(workspace, program, home, process, found[0], printed)
+    return Served(workspace, program, home, process, f"http://127.0.0.1:{found[1]}", printed)
 
 
 def eventually(holds: Callable[[], object], within: float = 60) -> None:

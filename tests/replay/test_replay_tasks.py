@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from agentos.agent import Kit
+from agentos.agent import Kit, Question
 from agentos.effects.port import Receipt
 from agentos.errors import Missing, Permanent
 from agentos.invariants.check import check
+from agentos.models import ModelAnswer, ModelEstimate, ModelRequest
 from agentos.policy import Allow
 from agentos.tasks import gate
 from agentos.tasks.capabilities import CAPABILITIES
@@ -18,6 +19,7 @@ from graphs.recipes import Shelf, load_shelf
 from graphs.replay import ReplayReport, replay
 from tests.fakes.business import Shop, asked
 from tests.fakes.effects import FakeSystem, Killed
+from tests.fakes.models import FakeModels
 from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes, says
 from tests.fakes.terminal import Agentos
 
@@ -231,3 +233,98 @@ async def test_a_question_of_a_tool_is_not_asked_twice_after_a_crash(
     assert "rules.toml:1" in asked(state).title
     assert (await replay(shop.platform, state.id)).first_difference is None
     shop.close()
+
+
+class Keyless(FakeModels):
+    """Its key is gone between the look at what there is and the call; `key` is set again in time."""
+
+    key = False
+
+    def estimate(self, request: ModelRequest) -> ModelEstimate:
+        if not self.key:
+            raise Missing("The key for fake-model", where="environment variable A_KEY", hint="Set it.")
+        return super().estimate(request)
+
+
+def writing(folder: Path, models: FakeModels) -> Bench:
+    async def writes(request: AnyRequest, kit: Kit) -> AnyResult:
+        return AnyResult(said=(await kit.write("", "Say it.")).value)
+
+    agents = [FakeAgent("thinker", writes, tier="small"), FakeAgent("doer", proposes("one"))]
+    policy = ALLOW | {"rates": {"USD": "0.9"}}
+    return Bench(folder, RECIPE, agents, {"fake": FakeSystem()}, policy=policy, models=models)
+
+
+async def test_a_key_that_is_missing_is_asked_for_on_record_and_asked_for_again(tmp_path: Path) -> None:
+    models = Keyless()
+    bench = writing(tmp_path, models)
+    task = bench.submit()
+    for _ in range(2):
+        card = asked((await bench.advance(task)).state)
+        assert card.title.startswith("The key for fake-model is not set (environment variable A_KEY)")
+    models.key = True
+    report = await replay(bench.platform, task)
+    assert (report.first_difference, report.cards) == (None, 1), "while it waits, and though there is a key now"
+    bench.desk.answer(card.id, "it is set")
+    assert (await bench.advance(task)).state.status == "completed"
+    models.key = False
+    report = await replay(bench.platform, task)
+    assert (report.first_difference, report.cards) == (None, 1)
+    assert [record.data["code"] for record in bench.platform.log.read(types=("model.missing",))] == [Missing.code]
+    assert len(models.requests) == 1
+    assert check(bench.platform.store).ok
+
+
+async def test_a_key_that_is_missing_is_asked_for_though_the_worker_was_lost_before_the_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Keyless()
+    bench = writing(tmp_path, models)
+    task = bench.submit()
+
+    async def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("agentos.tasks.cards.ask", killed)
+        with pytest.raises(Killed):
+            await bench.advance(task)
+    models.key = True
+    card = asked((await bench.advance(task)).state)
+    assert models.requests == []
+    bench.desk.answer(card.id, "it is set")
+    assert (await bench.advance(task)).state.status == "completed"
+    assert (await replay(bench.platform, task)).first_difference is None
+
+
+async def test_a_key_that_goes_while_it_is_reserved_costs_nothing(tmp_path: Path) -> None:
+    class Going(Keyless):
+        key = True
+
+        async def call(self, request: ModelRequest) -> ModelAnswer:
+            self.key = False
+            self.estimate(request)
+            raise AssertionError
+
+    bench = writing(tmp_path, Going())
+    state = (await bench.advance(bench.submit())).state
+    assert asked(state).kind == "question"
+    assert state.reservations == {}
+    assert not any(state.spent.values())
+    assert (await replay(bench.platform, state.id)).first_difference is None
+    assert check(bench.platform.store).ok
+
+
+async def test_a_question_after_a_model_has_answered_shows_what_that_cost(tmp_path: Path) -> None:
+    async def wonders(request: AnyRequest, kit: Kit) -> AnyResult:
+        said = (await kit.write("", "Say it.")).value
+        if "sure" not in kit.answers:
+            raise Question("sure", f"Is “{said}” right?")
+        return AnyResult(said=said)
+
+    agents = [FakeAgent("thinker", wonders, tier="small"), FakeAgent("doer", proposes("one"))]
+    policy = ALLOW | {"rates": {"USD": "0.9"}}
+    bench = Bench(tmp_path, RECIPE, agents, {"fake": FakeSystem()}, policy=policy, models=FakeModels())
+    state = (await bench.advance(bench.submit())).state
+    assert asked(state).data["body"]["spent"] == [{"amount": "0.001", "currency": "USD"}]
+    assert (await replay(bench.platform, state.id)).first_difference is None

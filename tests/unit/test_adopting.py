@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from agentos.errors import Refused, Transient
 from agentos.invariants.check import check
 from agentos.tasks.adopted_numbers import adopted_numbers
 from agentos.tasks.adopting import Adoption, adopt_and_start
-from agentos.tasks.answers import Desk, NotFound
+from agentos.tasks.answers import Desk
+from agentos.tasks.finder import NotFound
+from agentos.tasks.invoices import invoices, owner_of
 from agentos.workspace.model import InvoiceSettings
 from tests.fakes.backups import plain_lock, plain_unlock
 from tests.fakes.business import Shop
@@ -301,4 +304,29 @@ async def test_a_post_that_was_published_and_taken_down_after_the_backup_is_know
         with pytest.raises(NotFound):
             shop.desk.undoable(adopted.task)
     assert check(shop.platform.store).ok
+    shop.close()
+
+
+async def test_invoices_and_payments_of_after_the_backup_are_known_as_before(tmp_path: Path) -> None:
+    """One whose number another pattern made, too; and a payment that follows one which nobody finds any more."""
+    shop = Shop(tmp_path / "shop")
+    await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
+    backup = back_up(shop.platform.store, tmp_path / "disk", plain_lock, now=shop.clock.now()).path
+    await shop.run("Acme paid 100 EUR on invoice 2026-0001")
+    await shop.run("Acme paid 7 EUR on invoice 2026-0001")
+    settings = shop.root / "agentos.toml"
+    usual = settings.read_text()
+    settings.write_text(usual.replace('pattern = "{year}-{number:04}"', 'pattern = "R{number:04}-{year}"', 1))
+    await shop.run("Invoice Acme Studio 50 EUR net for the talk")
+    then = invoices(shop.platform.log)
+    assert [one.paid for one in then.values()] == [Decimal(107), Decimal(0)]
+    for name in ("R0002-2026", "2026-0001"):
+        assert owner_of(shop.platform.log, name) == "acme-studio"
+    shop.close()
+    settings.write_text(usual)
+    restore(backup, shop.root, plain_unlock(backup), clock=shop.clock)
+    shop.open()
+    assert adopt_and_start(shop.platform) is not None
+    assert invoices(shop.platform.log) == then
+    assert owner_of(shop.platform.log, "R0002-2026") == "acme-studio"
     shop.close()

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from agentos.agent import Kit, Question, Semantic
 from agentos.errors import Refused, Transient
-from agentos.tasks.answers import NotFound
+from agentos.tasks.finder import NotFound
 from graphs.replay import replay
 from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.models import FakeModels

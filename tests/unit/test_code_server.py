@@ -65,12 +65,45 @@ if __name__ == "__main__":
 """
 PRELOADED = """
 import importlib, json, psutil, threading
-from agentos_assets.code_server.preload import MODULES
-for name in MODULES:
+from agentos_assets.code_server import preload, rest
+for name in (*preload.MODULES, *rest.MODULES):
     importlib.import_module(name)
 me = psutil.Process()
 print(json.dumps([me.num_threads(), threading.active_count(), len(me.net_connections("all")),
   [f.path for f in me.open_files() if f.path.endswith(".db")], [c.name() for c in me.children()]]))
+"""
+
+LATER = """
+import os, sys, threading, time
+from agentos_assets.code_server import preload, processes
+
+def work(queue):
+    queue.put(("great_expectations" in sys.modules, threading.active_count(), os.getppid()))
+
+def run(runs, queue):
+    process = runs.Process(target=work, args=[queue])
+    process.start()
+    process.join(60)
+    return queue.get(timeout=60)
+
+def main():
+    preload.MODULES = ("json", preload.HEEDING)
+    os.environ.update(preload.SETTINGS)
+    runs, ended = processes.ForkedRuns(dict(os.environ)), threading.Event()
+    runs.warm_up()
+    threading.Thread(target=runs.keep_warm, args=(ended,), daemon=True).start()
+    queue = runs.Queue()
+    imported, threads, fork_server = run(runs, queue)
+    assert not imported
+    until = time.monotonic() + 120
+    while (now := run(runs, queue)) != (True, threads, fork_server):
+        assert time.monotonic() < until, now
+        time.sleep(1.5)
+    ended.set()
+    print("all well")
+
+if __name__ == "__main__":
+    main()
 """
 
 
@@ -111,6 +144,15 @@ def test_a_run_sees_the_keys_its_fork_server_does_not_and_outlives_it(tmp_path: 
     script.write_text(FORKED)
     environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "A_KEY": "sk-secret", "AGENTOS_WORKSPACE": "/ws"}
     done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "all well\n", done.stderr
+
+
+@pytest.mark.slow
+def test_a_first_run_does_not_wait_for_what_only_checks_need_and_later_ones_have_it(tmp_path: Path) -> None:
+    script = tmp_path / "later.py"
+    script.write_text(LATER)
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=200)
     assert done.stdout == "all well\n", done.stderr
 
 

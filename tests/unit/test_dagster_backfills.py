@@ -11,12 +11,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.utils import make_new_run_id
 
 from agentos.clock import FixedClock
 from agentos.tasks.answers import Desk
 from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from agentos_assets.backfills.days import day_by_day
+from agentos_assets.backfills.opening import name_of
 from agentos_assets.definitions import defs
 from agentos_assets.first_day import VARIABLE
 from graphs.advance import advance
@@ -157,3 +160,36 @@ def test_an_interrupted_backfill_goes_on_and_a_half_done_day_begins_anew(tmp_pat
     assert worked == [1, 2, 2, 3]
     list(day_by_day(tmp_path, "another", days, work))
     assert len(worked) == 7
+
+
+def a_run(
+    instance: dg.DagsterInstance, parent: dg.DagsterRun | None = None, *, ended: str, **tags: str
+) -> dg.DagsterRun:
+    own = {f"dagster/{name}": value for name, value in tags.items()}
+    before = {"dagster/parent_run_id": parent.run_id, "dagster/root_run_id": parent.run_id} if parent else {}
+    run = dg.DagsterRun(
+        job_name="a", run_id=make_new_run_id(), status=dg.DagsterRunStatus[ended], tags=own | before,
+        parent_run_id=parent.run_id if parent else None, root_run_id=parent.run_id if parent else None,
+    )  # fmt: skip
+    instance.add_run(run)
+    return run
+
+
+def test_what_came_to_no_good_end_goes_on_and_what_succeeded_begins_anew() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        killed = a_run(instance, ended="FAILURE", backfill="first")
+        again = a_run(instance, killed, ended="FAILURE")
+        assert [name_of(one, instance) for one in (killed, again)] == ["first", "first"]
+        assert name_of(a_run(instance, again, ended="SUCCESS"), instance) == "first"
+        good = a_run(instance, ended="SUCCESS")
+        once_more = a_run(instance, good, ended="STARTED")
+        assert name_of(once_more, instance) == once_more.run_id
+
+
+@pytest.mark.parametrize(("ended", "name"), [("COMPLETED_FAILED", "first"), ("COMPLETED_SUCCESS", "second")])
+def test_a_backfill_that_is_executed_again_goes_on_if_the_one_before_failed(ended: str, name: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = PartitionBackfill("first", BulkActionStatus[ended], from_failure=False, tags={}, backfill_timestamp=0.0)
+        instance.add_backfill(first)
+        run = a_run(instance, ended="STARTED", backfill="second", parent_backfill_id="first")
+        assert name_of(run, instance) == name

@@ -48,7 +48,7 @@ def test_every_card_names_the_command_that_answers_it(kind: str, command: str) -
 def test_a_wait_for_a_moment_says_when() -> None:
     why = [{"kind": "backoff", "on": "deliver", "until": AT.isoformat(), "why": f"{NAME} did not answer"}]
     shown = describe(task(status="parked", parked=why))
-    assert shown["why parked"] == "- backoff: `deliver` goes on at 2026-11-23 12:00 UTC"
+    assert shown["why parked"] == ("- it waits for its next try: `deliver` goes on by itself at 2026-11-23 12:00 UTC")
 
 
 def test_steps_are_shown_in_the_plans_order_with_what_failed_and_what_has_not_begun() -> None:

@@ -107,7 +107,7 @@ def test_from_intent_to_approval_to_the_end(root: Path, desk: Desk, instance: dg
 def assert_parked(shown: dict[str, str], card: str) -> None:
     assert shown["status"] == "parked"
     assert shown["goal"].startswith("send-invoice")
-    assert shown["why parked"] == f"- approval: card `{card}` is open"
+    assert shown["why parked"] == f"- it waits for your approval: card `{card}` is open"
     assert f"`agentos approve {card}`" in shown["waiting for you"]
     assert "| invoice | finance | completed |" in shown["steps"]
     assert "| deliver | coordinator | waits for you |" in shown["steps"]

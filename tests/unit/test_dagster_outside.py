@@ -11,6 +11,7 @@ from agentos.ids import short
 from agentos.platform import open_store
 from agentos_assets.checks.outside import OUTSIDE
 from agentos_assets.definitions import defs
+from agentos_assets.links import to_task
 
 SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop", "books/")
 
@@ -43,14 +44,21 @@ def test_outside_and_log_agree(invoiced: Path, instance: dg.DagsterInstance) -> 
 def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stands_there(
     invoiced: Path, instance: dg.DagsterInstance
 ) -> None:
-    for path in (invoiced / "books" / "invoices").glob("*.pdf"):
-        path.unlink()
+    (document,) = (invoiced / "books" / "invoices").glob("*.pdf")
+    issued = document.read_bytes()
+    document.unlink()
     first = outside(instance)
     assert {name for name, one in first.items() if not one.passed} == {"invoices.documents"}
     store = open_store(invoiced)
     (opened,) = store.log.read(types=("repair.opened",))
-    shown, task = text(first["invoices.documents"]), short(opened.data["task"])
-    assert f"repair task `{task}` is open: `agentos show {task}`" in shown["what was done about it"]
+    shown, said, task = (
+        text(first["invoices.documents"]),
+        str(first["invoices.documents"].description),
+        opened.data["task"],
+    )
+    assert "1 difference(s) from the log, 1 of them new." in said
+    assert "what was done was changed, since 20" in said
+    assert f"repair task {to_task(task)} is open (`agentos show {short(task)}`)" in said
     assert "a repair task has a card for you" in shown["what differs"]
     assert (shown["what differs"].count("| changed |"), shown["opened"]) == (1, 1)
 
@@ -59,6 +67,14 @@ def test_a_document_that_is_gone_fails_its_check_and_what_was_done_about_it_stan
     assert not again["invoices.documents"].passed
     assert again["numbers.sequence"].passed
     assert store.log.head() == head, "a look that finds what is known appends nothing"
+    assert "1 difference(s) from the log.\n" in str(again["invoices.documents"].description), "it is not new any more"
+
+    document.write_bytes(issued)
+    passed = outside(instance)["invoices.documents"]
+    assert passed.passed
+    assert str(passed.description).startswith("1 thing(s) outside are as the log says.\n\nEarlier:\n\n- `")
+    assert "what was done was changed, found 20" in str(passed.description)
+    assert "gone by itself at 20" in str(passed.description)
     store.close()
     for looked in instance.get_runs():
         assert_no_secrets(instance, looked.run_id)

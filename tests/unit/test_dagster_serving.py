@@ -24,7 +24,8 @@ from agentos_assets import children, guard
 from agentos_assets.children import MADE_WAY, MOST_DEATHS, TO_OPERATOR, Family, Service
 from agentos_assets.environment import harmless
 from agentos_assets.home import LONGEST_SOCKET, make_home
-from agentos_assets.serving import AlreadyUp, free_port, serve, services_of
+from agentos_assets.ports import held_port
+from agentos_assets.serving import AlreadyUp, serve, services_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STUBBORN = (
@@ -127,7 +128,27 @@ def test_a_taken_port_is_passed_over() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert port < free_port("127.0.0.1", port) <= port + 49
+        with held_port("127.0.0.1", port) as other:
+            assert port < other <= port + 49
+
+
+def test_a_port_that_another_up_is_about_to_take_is_passed_over_and_free_when_that_one_dies() -> None:
+    """The other one does not listen yet: it is still importing."""
+    code = "import sys, time; from agentos_assets.ports import held_port\n"
+    code += "with held_port('127.0.0.1', int(sys.argv[1])) as port: print(port, flush=True); time.sleep(600)"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with held_port("127.0.0.1", 40_000) as mine:
+        pass
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(mine)], env=environ, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        theirs = int(other.stdout.readline())
+        with held_port("127.0.0.1", theirs) as next_one:
+            assert next_one > theirs
+        other.kill()
+    with held_port("127.0.0.1", theirs) as again:
+        assert again == theirs
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.0.0.2"])

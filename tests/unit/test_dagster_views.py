@@ -158,7 +158,9 @@ def test_views_say_how_much_they_hold_and_what_a_person_looks_for(
     assert make(instance).success
     tasks = text_of(last(instance, "tasks"))
     assert tasks["dagster/row_count"] == "1"
-    assert f"| `{short(task)}` | send-invoice | acme-studio | parked | approval | {short(card.id)} |" in tasks["open"]
+    assert (
+        f"| `{short(task)}` | send-invoice | acme-studio | parked | your approval | {short(card.id)} |" in tasks["open"]
+    )
     assert (
         f"| `{short(card.id)}` | effects | `{short(task)}` |" in text_of(last(instance, "approvals"))["waiting for you"]
     )
@@ -299,7 +301,7 @@ def test_what_happens_makes_every_view_fresh_in_one_run_and_then_it_is_quiet(
     assert (grow(instance, cursor), desk.store.log.head()) == (None, head), "a run of views appends nothing"
     desk.submit(TEXT)
     grow(instance, cursor)
-    assert daemon.tick() == VIEWS | {"sql_views"}
+    assert daemon.tick() == VIEWS | {"sql_views", "at_a_glance"}
     assert make(instance).success
     assert make(instance, "history", partition_key="2026-11-02").success
     assert daemon.tick() == set(), "a sealed day says nothing new"
@@ -370,3 +372,17 @@ def test_sql_reads_what_is_published_and_nobody_meets_a_lock(
         assert make(instance, "sql_views").success
         assert reader.execute("SELECT count(*) FROM tasks").fetchall() == [(2,)]
     assert pl.read_parquet(root / "state" / "views" / "tasks.parquet").height == 2
+
+
+def test_every_view_says_where_its_columns_come_from() -> None:
+    graph = defs().get_repository_def().asset_graph
+    for view in declared():
+        metadata = graph.get(dg.AssetKey(view.name)).metadata
+        lineage = metadata["dagster/column_lineage"]
+        assert isinstance(lineage, dg.TableColumnLineageMetadataValue)
+        deps = lineage.lineage.deps_by_column
+        assert set(deps) == {name for name, _, _ in view.columns}
+        assert {dep.asset_key.to_user_string() for found in deps.values() for dep in found} <= {*view.depends}
+    told = str(graph.get(dg.AssetKey("receivables")).metadata["where its columns come from"].value)
+    assert told.startswith("Every column rests on invoices `client`, `currency`, `status`")
+    assert "| oldest_due | invoices `due_on` |" in told

@@ -66,7 +66,7 @@ def frames(shop: Shop) -> Frames:
     for name in ("costs", "kpis", "reconciliation"):
         make = VIEWS[name].make
         assert make is not None
-        found[name] = make({of: frame.lazy() for of, frame in made.items()}, Moment(NOW))
+        found[name] = make({one: frame.lazy() for one, frame in made.items()}, Moment(NOW)).collect()
     return found
 
 

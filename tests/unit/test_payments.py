@@ -14,7 +14,8 @@ from agentos.effects.port import Absent, Found
 from agentos.errors import Permanent
 from agentos.intents.rules import understand
 from agentos.invariants.check import check as check_log
-from agentos.tasks.invoices import invoices
+from agentos.tasks import effects_step
+from agentos.tasks.invoices import invoices, owner_of
 from agentos.workspace.model import Business, Client
 from graphs.replay import replay
 from tests.fakes.business import Shop, asked
@@ -160,4 +161,101 @@ async def test_an_undone_payment_is_open_again(tmp_path: Path) -> None:
     assert invoices(shop.platform.log)["2026-0001"].open == Decimal("357.00")
     assert (await shop.run("Invoice 2026-0001 is paid")).status == "completed"
     assert invoices(shop.platform.log)["2026-0001"].open == 0
+    shop.close()
+
+
+async def test_after_one_of_two_was_reversed_the_next_payment_is_booked_too(tmp_path: Path) -> None:
+    shop = await invoiced(tmp_path)
+    first = await shop.run("Acme paid 100 EUR on invoice 2026-0001")
+    await shop.run("Acme paid 50 EUR on invoice 2026-0001")
+    await shop.advance(shop.desk.undo(shop.desk.undoable(first.id)))
+    assert (await shop.run("Acme paid 7 EUR on invoice 2026-0001")).status == "completed"
+    owed = invoices(shop.platform.log)["2026-0001"]
+    assert (owed.paid, owed.payments) == (Decimal(57), 2)
+    assert balances(tmp_path)["Assets:Bank"] == Decimal("57.00")
+    assert check(tmp_path) == ""
+    shop.close()
+
+
+async def test_two_payments_that_are_told_at_once_are_both_booked(tmp_path: Path) -> None:
+    """Both are taken for the first; whoever comes second looks again."""
+    shop = await invoiced(tmp_path)
+    first, second = (shop.desk.submit(f"Acme paid {amount} EUR on invoice 2026-0001") for amount in (100, 57))
+    carry_out = effects_step.carry_out
+
+    async def after_the_other(run: Any, step: Any) -> None:
+        if run.task == first and shop.desk.load(second).status == "open":
+            assert (await shop.advance(second)).status == "completed"
+        await carry_out(run, step)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(effects_step, "carry_out", after_the_other)
+        assert (await shop.advance(first)).status == "completed"
+    assert invoices(shop.platform.log)["2026-0001"].paid == Decimal(157)
+    assert balances(tmp_path)["Assets:Bank"] == Decimal("157.00")
+    for task in (first, second):
+        report = await replay(shop.platform, task)
+        assert report.same, report.first_difference
+    assert not check_log(shop.platform.store).violations
+    shop.close()
+
+
+# -- what is read to find an invoice
+
+
+OF_ANOTHER = 2
+"""The number and the start of an invoice that is not the client's: whose it is stands in the envelope."""
+
+
+class Counting:
+    """A reader that counts the events it gives out."""
+
+    def __init__(self, log: Any) -> None:
+        self._log, self.given = log, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def read(self, *filters: Any, **named: Any) -> Any:
+        for record in self._log.read(*filters, **named):
+            self.given += 1
+            yield record
+
+    def by_key(self, key: str) -> Any:
+        record = self._log.by_key(key)
+        self.given += record is not None
+        return record
+
+    def last(self, **named: Any) -> Any:
+        record = self._log.last(**named)
+        self.given += record is not None
+        return record
+
+
+def given(log: Any, look: Any) -> int:
+    counting = Counting(log)
+    look(counting)
+    return counting.given
+
+
+async def test_what_is_read_grows_with_a_clients_invoices_and_with_nothing_else(tmp_path: Path) -> None:
+    shop = await invoiced(tmp_path)
+    await shop.run("Acme paid 100 EUR on invoice 2026-0001")
+    log = shop.platform.log
+
+    def of_acme(reader: Any) -> None:
+        assert set(invoices(reader, "acme-studio")) == {"2026-0001"}
+
+    def owner(reader: Any) -> None:
+        assert owner_of(reader, " 2026-0001 ") == "acme-studio"
+
+    before = given(log, of_acme), given(log, owner)
+    for n in range(3):
+        await shop.approve(await shop.run(f"Invoice Beta Ltd {90 + n} EUR for consulting in May"))
+        await shop.approve(await shop.run("Write a blog post about heat pumps for older houses"))
+    log = shop.platform.log
+    assert len(invoices(log)) == 4
+    assert given(log, owner) == before[1]
+    assert given(log, of_acme) == before[0] + 3 * OF_ANOTHER
+    assert given(log, invoices) < len(list(log.read(types=("effect.started",)))) * 3
     shop.close()

@@ -11,7 +11,7 @@ from agentos.views.typed import MONEY, SEQS
 from agentos.views.view import Column, Moment, View
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     """`refuted`: times that a later step sent the agent's work back. A step that was begun anew although it had been
     done was sent back, or rests on one that was."""
     steps = frames["steps"].filter(pl.col("agent").is_not_null())
@@ -27,7 +27,7 @@ def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
         tokens=pl.col("tokens").sum(), cost=pl.when(currencies <= 1).then(pl.col("cost").sum()),
         cost_currency=pl.when(currencies == 1).then(pl.col("cost_currency").drop_nulls().first()), seqs=all_seqs(),
     )  # fmt: skip
-    return rows.select(*COLUMNS).sort("agent", "agent_version").collect()
+    return rows.select(*COLUMNS).sort("agent", "agent_version")
 
 
 COLUMNS = {

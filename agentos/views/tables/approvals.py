@@ -14,7 +14,7 @@ _DECIDED = (
 )  # fmt: skip
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(
         status=pl.col("_status").str.strip_prefix("approval.").replace("requested", "open"),
         effects=pl.col("_asked").list.eval(pl.element().struct.field("effect")),

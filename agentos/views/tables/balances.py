@@ -11,12 +11,12 @@ from agentos.views.typed import MONEY, SEQS
 from agentos.views.view import Column, Moment, View
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     rows = frames["postings"].group_by("account", "currency").agg(
         balance=pl.col("amount").sum(), entries=pl.col("effect").n_unique().cast(pl.UInt32),
         last_on=pl.col("on").max(), seqs=all_seqs(),
     )  # fmt: skip
-    return rows.select(*COLUMNS).sort("account", "currency").collect()
+    return rows.select(*COLUMNS).sort("account", "currency")
 
 
 COLUMNS = {

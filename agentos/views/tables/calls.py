@@ -9,7 +9,7 @@ from agentos.views.typed import MONEY, SEQS, TIME
 from agentos.views.view import Column, View
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     lost = pl.col("_lost").fill_null(False) & (pl.col("_answers") == 0)
     return rows.select(
         status=pl.when(pl.col("_answers") > 0).then(pl.lit("answered"))

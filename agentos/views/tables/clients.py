@@ -14,13 +14,13 @@ from agentos.views.view import Column, Moment, View
 OPEN = ("opened", "planned", "parked")
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     tasks, bills = _tasks(frames["tasks"]), _bills(frames["invoices"])
     rows = tasks.join(bills, on="client", how="full", coalesce=True)
     counts = [pl.col(name).fill_null(0) for name in ("tasks", "open_tasks", "invoices", "overdue", "late_payments")]
     both = [pl.col(name).fill_null([]) for name in ("seqs", "bill_seqs")]
     rows = rows.with_columns(*counts, seqs=pl.concat_list(*both).list.unique().list.sort(), status=_status())
-    return rows.select(*COLUMNS).sort("client").collect()
+    return rows.select(*COLUMNS).sort("client")
 
 
 def _tasks(tasks: pl.LazyFrame) -> pl.LazyFrame:

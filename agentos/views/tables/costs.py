@@ -13,14 +13,14 @@ from agentos.views.view import Column, Moment, View
 KEY = ("day", "model", "tier", "agent", "currency")
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     calls = frames["calls"].with_columns(day=local_day("at", moment))
     rows = calls.group_by(*KEY).agg(
         calls=pl.len().cast(pl.UInt32), cached=pl.col("cached").sum().cast(pl.UInt32),
         lost=(pl.col("status") == "lost").sum().cast(pl.UInt32), tokens=pl.col("tokens").sum(),
         cost=pl.col("cost").sum(), median_ms=pl.col("latency_ms").median(), seqs=all_seqs(),
     )  # fmt: skip
-    return rows.select(*COLUMNS).sort(*KEY, nulls_last=True).collect()
+    return rows.select(*COLUMNS).sort(*KEY, nulls_last=True)
 
 
 COLUMNS = {

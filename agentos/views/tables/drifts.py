@@ -11,7 +11,7 @@ from agentos.views.view import Column, View
 _DRIFT, _REPAIR = ("drift.detected", "drift.closed"), ("repair.opened", "repair.closed")
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     is_open = pl.col("_drift") == "drift.detected"
     repairing = pl.when(pl.col("_repair") == "repair.opened").then(pl.lit("repairing")).otherwise(pl.lit("open"))
     return rows.select(

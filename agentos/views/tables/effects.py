@@ -9,23 +9,22 @@ from agentos.views.typed import MONEY, SEQS, TIME
 from agentos.views.view import Column, View
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     """What is done stays done, until the effect that undoes it is done as well."""
     undone = (
-        rows.lazy()
-        .filter(pl.col("undoes").is_not_null() & pl.col("done_at").is_not_null())
+        rows.filter(pl.col("undoes").is_not_null() & pl.col("done_at").is_not_null())
         .select(effect="undoes", undone_by="effect")
         .unique("effect", keep="last", maintain_order=True)
     )
     done = pl.col("done_at").is_not_null()
-    joined = rows.lazy().join(undone, on="effect", how="left", maintain_order="left")
+    joined = rows.join(undone, on="effect", how="left", maintain_order="left")
     return joined.select(
         status=pl.when(pl.col("undone_by").is_not_null() & done).then(pl.lit("undone"))
         .when(done).then(pl.lit("done")).otherwise(pl.col("_outcome")),
         code=pl.when(~done & pl.col("_outcome").is_in(["waiting", "failed"])).then(pl.col("_code")),
         retry_at=pl.when(~done & (pl.col("_outcome") == "waiting")).then(pl.col("_retry_at")),
         undone_by="undone_by",
-    ).collect()  # fmt: skip
+    )  # fmt: skip
 
 
 VIEW = View(

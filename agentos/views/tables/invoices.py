@@ -13,7 +13,7 @@ from agentos.views.view import Column, Moment, View
 _BEGUN = ("started", "waiting", "in_doubt")
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     effects = frames["effects"]
     rows = pl.concat([_issued(effects), _asked(frames["approvals"], effects)], how="diagonal_relaxed")
     rows = rows.join(_payments(effects), on=["number", "currency"], how="left", maintain_order="left")
@@ -24,7 +24,7 @@ def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
         seqs=pl.concat_list("seqs", pl.col("payment_seqs").fill_null([])).list.unique().list.sort(),
         late_days=_late_days(moment),
     )
-    return rows.select(*COLUMNS).sort("seqs", "invoice").collect()
+    return rows.select(*COLUMNS).sort("seqs", "invoice")
 
 
 def _issued(effects: pl.LazyFrame) -> pl.LazyFrame:

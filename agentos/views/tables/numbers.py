@@ -9,7 +9,7 @@ from agentos.views.typed import SEQS, TIME
 from agentos.views.view import Column, View
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select(
         status=pl.when(pl.col("voided_at").is_null()).then(pl.lit("assigned")).otherwise(pl.lit("voided"))
     )

@@ -16,12 +16,12 @@ _SIDES = {
 }
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     """A reversal has the sides of what it reverses, with their signs turned; both stay, as in the books."""
     done = frames["effects"].filter(pl.col("system") == "ledger", pl.col("done_at").is_not_null())
     sides = [_side(done, kind, *side) for kind, all in _SIDES.items() for side in all]
     rows = pl.concat(sides).filter(pl.col("amount") != 0)
-    return rows.select(*COLUMNS).sort("seqs", "account").collect()
+    return rows.select(*COLUMNS).sort("seqs", "account")
 
 
 def _side(done: pl.LazyFrame, kind: str, account: str, column: str, sign: int) -> pl.LazyFrame:

@@ -13,7 +13,7 @@ from agentos.views.view import Column, Moment, View
 OWED = ("open", "partly", "overdue")
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     owed = frames["invoices"].filter(pl.col("status").is_in(OWED))
     late = pl.col("status") == "overdue"
     rows = owed.group_by("client", "currency").agg(
@@ -22,7 +22,7 @@ def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
         invoices=pl.len().cast(pl.UInt32), oldest_due=pl.col("due_on").min(), most_late_days=pl.col("late_days").max(),
         seqs=all_seqs(),
     )  # fmt: skip
-    return rows.select(*COLUMNS).sort("client", "currency", nulls_last=True).collect()
+    return rows.select(*COLUMNS).sort("client", "currency", nulls_last=True)
 
 
 COLUMNS = {

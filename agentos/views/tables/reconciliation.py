@@ -14,10 +14,10 @@ OPEN = ("open", "repairing")
 _COUNTS = ("effects", "in_doubt", "open", "repaired", "accepted", "failed")
 
 
-def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.DataFrame:
+def make(frames: Mapping[str, pl.LazyFrame], moment: Moment) -> pl.LazyFrame:
     rows = _effects(frames["effects"]).join(_drifts(frames["drifts"]), on="system", how="full", coalesce=True)
     counts = [pl.col(name).fill_null(0) for name in _COUNTS]
-    return rows.with_columns(*counts, pl.col("seqs").fill_null([])).select(*COLUMNS).sort("system").collect()
+    return rows.with_columns(*counts, pl.col("seqs").fill_null([])).select(*COLUMNS).sort("system")
 
 
 def _effects(effects: pl.LazyFrame) -> pl.LazyFrame:

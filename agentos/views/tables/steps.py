@@ -12,7 +12,7 @@ from agentos.views.view import Column, View
 _OWN = ("step.started", "step.completed", "step.failed")
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     failed = pl.col("status").is_in(["waiting", "sent_back", "failed"])
     return rows.select(
         code=pl.when(failed).then(pl.col("_code")),

@@ -19,7 +19,7 @@ TYPES = (
 )  # fmt: skip
 
 
-def _derive(rows: pl.DataFrame) -> pl.DataFrame:
+def _derive(rows: pl.LazyFrame) -> pl.LazyFrame:
     """A closed task stays closed, whatever a worker still said of it. One that was taken up again is planned."""
     kind = pl.coalesce("_closed", "_status").str.strip_prefix("task.")
     taken_up = pl.when(pl.col("planned_at").is_null()).then(pl.lit("opened")).otherwise(pl.lit("planned"))
