@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from agentos.views.typed import SCHEMA, SEQS
+from agentos.views.typed import SCHEMA, SEQS, numbered
 
 How = Literal["first", "last", "min", "max", "sum", "count", "set", "seqs"]
 
@@ -127,32 +127,28 @@ class Fold:
         rules = {name: rule.dtype() for name, rule in self.rules.items()}
         return pl.DataFrame(schema={**{name: SCHEMA[name] for name in self.key}, **rules})
 
-    def fold(self, *pieces: pl.DataFrame) -> pl.DataFrame:
-        """Typed rows, in one frame or in several that overlap: one or no row for each key, in the order of its first
-        event."""
-        mine = [self._mine(piece) for piece in pieces if set(self.key) <= set(piece.columns)]
-        if not mine:
+    def fold(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Typed rows in the order of seq: one or no row for each key, in the order of its first event."""
+        if not set(self.key) <= set(rows.columns):
             return self.empty()
-        rows = pl.concat(mine, how="diagonal").sort("seq")
-        known = set(rows.collect_schema())
-        lacking = [pl.lit(None, SCHEMA[name]).alias(name) for name in self.reads - known]
+        reads = [
+            pl.col(name) if name in rows.columns else pl.lit(None, SCHEMA[name]).alias(name) for name in self.reads
+        ]
         found = (
-            rows.with_columns(*lacking)
+            rows.lazy()
+            .select(reads)
+            .with_columns(pl.col("type").cast(numbered(), strict=False))
+            .filter(pl.col("type").is_in(self.types), *(pl.col(name).is_not_null() for name in self.key))
             .group_by(self.key, maintain_order=True)
             .agg(rule.fold().alias(name) for name, rule in self.rules.items())
         )
         kinds = [name for name, rule in self.rules.items() if rule.of == "type"]
         return found.select(self.kept).with_columns(pl.col(kinds).cast(pl.String)).collect()
 
-    def _mine(self, piece: pl.DataFrame) -> pl.LazyFrame:
-        reads = [name for name in piece.columns if name in self.reads]
-        type = pl.col("type").cast(pl.Enum(self.types), strict=False)
-        keyed = [pl.col(name).is_not_null() for name in ("type", *self.key)]
-        return piece.lazy().select(reads).with_columns(type).filter(*keyed)
-
     def merge(self, *parts: pl.DataFrame) -> pl.DataFrame:
         """Folds of events that follow one another, as one. A row that is in one part only is taken as it is."""
         some = [part for part in parts if part.height]
+        del parts  # each is let go once its rows are in place
         if len(some) < 2:
             return some[0] if some else self.empty()
         keys = pl.concat([part.select(*self.key, part=pl.lit(n)) for n, part in enumerate(some)])
@@ -162,9 +158,9 @@ class Fold:
         touched = pl.concat([part.join(several, on=self.key, how="semi", maintain_order="left") for part in some])
         merged = self._merged(touched).join(several.select(*self.key, "part"), on=self.key, maintain_order="left")
         first_event = pl.col("seqs").list.first()
-        for n, part in enumerate(some):
+        for n in range(len(some)):
             own = merged.filter(pl.col("part") == n).select(self.kept)
-            rest = part.join(several, on=self.key, how="anti", maintain_order="left")
+            rest = some[n].join(several, on=self.key, how="anti", maintain_order="left")
             some[n] = pl.concat([rest, own]).sort(first_event)
         return pl.concat(some)
 

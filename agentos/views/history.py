@@ -1,8 +1,8 @@
 """History as typed rows: a Parquet file for each day that is over, the log itself for the rest.
 
-A day's file is one Parquet: a row an event, in the order of seq. What is open in the log fills its columns; what is
-sealed for a client lies, as typed rows sealed with that client's key, in `block` on the client's last row of the day.
-Without the key those events read as envelopes.
+A day's file is one Parquet: a row an event, in the order of seq. Of every event it holds the envelope, and what is open
+in the log fills its columns. What is sealed for a client lies, sealed with that client's key, in `block` on the
+client's last row of the day. Without the key those events read as envelopes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 import polars as pl
@@ -23,16 +23,16 @@ from agentos.events.record import Record
 from agentos.ids import digest
 from agentos.secrets.sealing import MARK
 from agentos.views.files import only_writer, publish
-from agentos.views.typed import FINGERPRINT, SCHEMA, Rows, conformed, together
+from agentos.views.typed import FINGERPRINT, SCHEMA, Packed, Rows, conformed, of_types, together
 
 if TYPE_CHECKING:
     from agentos.platform import Store
 
 BATCH = 10_000
 """Events of the log that become one frame."""
-CHUNK = 40_000
+CHUNK = 60_000
 """Events of sealed days that are read at once: what a rebuild holds in memory."""
-_OWN: Mapping[str, Any] = {"sealed": pl.Boolean, "block": pl.Binary}
+_BLOCK: Mapping[str, Any] = {"block": pl.Binary}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,41 @@ class SealedDay:
 
 Span = tuple[date, int, int]
 """A day and the seqs of its first and last event."""
+
+
+class Batch(Protocol):
+    """Events that are read at once; of them a reader takes the columns and types that it needs, one after the other."""
+
+    def rows(self, columns: Collection[str], types: Collection[str] | None = None) -> pl.DataFrame:
+        """In the order of seq, with those of `columns` that are not empty. `columns` holds "seq"."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Logged:
+    """Of the log. `frames`: one for each type."""
+
+    frames: Mapping[str, pl.DataFrame]
+
+    def rows(self, columns: Collection[str], types: Collection[str] | None = None) -> pl.DataFrame:
+        return together(self.frames, columns, types)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Of sealed days, what stands after `after`. `types`: those of their events."""
+
+    files: list[bytes]
+    sealed: Packed
+    after: int
+    types: set[str]
+
+    def rows(self, columns: Collection[str], types: Collection[str] | None = None) -> pl.DataFrame:
+        names = [name for name in SCHEMA if name in columns]
+        if types is not None and self.types.isdisjoint(types):
+            return pl.DataFrame(schema={name: SCHEMA[name] for name in names})
+        rows = _scan(self.files, [*names, *({"type"} - set(names))]).filter(of_types(types)).select(names).collect()
+        return self.sealed.fill(rows, types).filter(pl.col("seq") > self.after)
 
 
 def folder_of(store: Store) -> Path:
@@ -115,26 +150,26 @@ def typed_rows(
     """Typed rows of the events after `after`, in order: from sealed days, and from the log for what is not sealed.
     Their columns are just `columns`, among them always "seq". sealed=False reads the log alone."""
     wanted = ["seq", *(name for name in (SCHEMA if columns is None else columns) if name != "seq")]
-    for pieces in batches(store, wanted, after, upto, sealed=sealed):
-        yield conformed(together(pieces), wanted)
+    for batch in batches(store, wanted, after, upto, sealed=sealed):
+        yield conformed(batch.rows(wanted), wanted)
 
 
 def batches(
     store: Store, columns: Collection[str], after: int = 0, upto: int | None = None, *, sealed: bool = True
-) -> Iterator[list[pl.DataFrame]]:
-    """The same, as they are read: what belongs to a batch comes in several frames that overlap, each with those of
-    `columns` that are not empty in it. `columns` holds "seq"."""
+) -> Iterator[Batch]:
+    """The same, as they are read. `columns`: all that any reader of a batch asks for."""
     end = store.log.head()[0] if upto is None else upto
     at = after
     for chunk in _chunks([one for one in standing(store) if after < one.last_seq <= end] if sealed else []):
         if at < chunk[0].first_seq - 1:
             yield from _from_log(store, columns, at, chunk[0].first_seq - 1)
             at = chunk[0].first_seq - 1
-        pieces = _read(store, chunk, columns)
-        if pieces is None:  # a file that is not what was sealed: the log knows
+        files = [data for day in chunk if (data := _bytes(day)) is not None]
+        if len(files) < len(chunk):  # a file that is not what was sealed: the log knows
             yield from _from_log(store, columns, at, chunk[-1].last_seq)
         else:
-            yield [one.filter(pl.col("seq") > at) for one in pieces] if at >= chunk[0].first_seq else pieces
+            types = set[str]().union(*(day.types for day in chunk))
+            yield _Days(files, Packed(columns, _unsealed(store, chunk, files)), at, types)
         at = chunk[-1].last_seq
     yield from _from_log(store, columns, at, end)
 
@@ -142,17 +177,17 @@ def batches(
 # -- the log
 
 
-def _from_log(store: Store, columns: Collection[str], after: int, upto: int) -> Iterator[list[pl.DataFrame]]:
+def _from_log(store: Store, columns: Collection[str], after: int, upto: int) -> Iterator[Batch]:
     rows = Rows(_opener(store))
     for record in store.log.read(after=after) if after < upto else ():
         if record.seq > upto:
             break
         rows.add(record)
         if rows.count == BATCH:
-            yield list(rows.frames(columns))
+            yield _Logged(rows.frames(columns))
             rows = Rows(_opener(store))
     if rows.count:
-        yield list(rows.frames(columns))
+        yield _Logged(rows.frames(columns))
 
 
 def _opener(store: Store) -> Any:
@@ -259,26 +294,24 @@ def _sealed(store: Store, span: Span) -> tuple[SealedDay, bytes]:
     day, first, last = span
     rows, blocks = Rows(_opener(store)), dict[str, Rows]()
     types, ends = Counter[str](), list[Record]()
-    sealed, without, last_of = list[bool](), set[str](), dict[str, int]()
+    without, last_of = set[str](), dict[str, int]()
     for record in store.log.read(after=first - 1, limit=last - first + 1):
         types[record.type] += 1
         ends = [ends[0] if ends else record, record]
         client = record.subject if record.stored.startswith(MARK) else None
-        sealed.append(client is not None)
         rows.add(record, bare=client is not None)
         if client is not None and store.sealer.keys.get(client) is None:
             without.add(client)
         elif client is not None:
             blocks.setdefault(client, Rows(_opener(store))).add(record)
-            last_of[client] = len(sealed) - 1
-    block: list[bytes | None] = [None] * len(sealed)
+            last_of[client] = rows.count - 1
+    block: list[bytes | None] = [None] * rows.count
     squeeze = zstandard.ZstdCompressor(level=3)
     for client, theirs in blocks.items():
         block[last_of[client]] = store.sealer.seal(client, _context(day), squeeze.compress(theirs.packed()))
-    own = [pl.Series("sealed", sealed, pl.Boolean), pl.Series("block", block, pl.Binary)]
-    data = _parquet(together(rows.frames()).with_columns(own))
+    data = _parquet(together(rows.frames()).with_columns(pl.Series("block", block, pl.Binary)))
     made = SealedDay(
-        day, _path(folder_of(store), day), len(sealed), first, last, ends[0].hash.hex(), ends[1].hash.hex(),
+        day, _path(folder_of(store), day), rows.count, first, last, ends[0].hash.hex(), ends[1].hash.hex(),
         digest(data), dict(sorted(types.items())), tuple(sorted(without)),
     )  # fmt: skip
     return made, data
@@ -289,8 +322,9 @@ def _context(day: date) -> str:
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
+    """Without the columns that are empty: each costs whoever opens the file, read or not."""
     out = io.BytesIO()
-    frame.write_parquet(out, statistics=False)
+    frame[[column.name for column in frame if column.null_count() < frame.height]].write_parquet(out, statistics=False)
     return out.getvalue()
 
 
@@ -309,36 +343,23 @@ def _chunks(days: list[SealedDay]) -> Iterator[list[SealedDay]]:
         yield chunk
 
 
-def _read(store: Store, days: list[SealedDay], columns: Collection[str]) -> list[pl.DataFrame] | None:
-    """None where a file is not what was sealed."""
-    files = [_bytes(day) for day in days]
-    whole = [data for data in files if data is not None]
-    if len(whole) < len(days):
-        return None
-    theirs, opened = Rows(), set[str]()
-    for day, data in zip(days, whole, strict=True):
-        opened |= _unseal(store, day, data, theirs)
-    mine = [name for name in SCHEMA if name in columns]
-    rest = _scan(whole, [*dict.fromkeys([*mine, "client", "sealed"])])
-    covered = pl.col("sealed") & pl.col("client").is_in(sorted(opened))
-    return [rest.filter(~covered).select(mine).collect(), *theirs.frames(columns)]
-
-
-def _unseal(store: Store, day: SealedDay, data: bytes, into: Rows) -> set[str]:
-    """Add what is sealed of a day to `into`; nothing of a client whose key is gone. Returns the other clients."""
+def _unsealed(store: Store, days: list[SealedDay], files: list[bytes]) -> Iterator[bytes]:
+    """What is sealed in these days; nothing of a client whose key is gone."""
     import zstandard
 
-    opened, expand = set[str](), zstandard.ZstdDecompressor()
-    sealed = pl.read_parquet(io.BytesIO(data), columns=["client", "block"]).drop_nulls("block")
-    for client, block in sealed.iter_rows():
+    expand = zstandard.ZstdDecompressor()
+    sealed = _scan(files, ("seq", "client", "block")).filter(pl.col("block").is_not_null()).collect()
+    at = iter(days)
+    day = next(at)
+    for seq, client, block in sealed.iter_rows():
+        while seq > day.last_seq:
+            day = next(at)
         plain = store.sealer.open(client, _context(day.day), block)
         if plain is not None:
-            into.unpack(expand.decompress(plain))
-            opened.add(client)
-    return opened
+            yield expand.decompress(plain)
 
 
 def _scan(sources: list[bytes], columns: Sequence[str]) -> pl.LazyFrame:
     """Files of which each holds only the columns that are not empty in it."""
-    schema = {name: {**SCHEMA, **_OWN}[name] for name in columns}
+    schema = {name: {**SCHEMA, **_BLOCK}[name] for name in columns}
     return pl.scan_parquet(sources, schema=schema, missing_columns="insert", extra_columns="ignore", glob=False)

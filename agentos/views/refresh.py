@@ -7,7 +7,8 @@ the next one goes on from the views as they stand, each from its own cursor.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from agentos.ids import digest
 from agentos.views.catalogue import HISTORY, Moment, View, chosen
 from agentos.views.cursor import Cursor, cursor_of, made_by
 from agentos.views.files import only_writer, publish
-from agentos.views.history import batches
+from agentos.views.history import Batch, batches
 from agentos.views.read import folder_of, path_of
 from agentos.views.view import Make
 from agentos.workspace.zone import zone_of
@@ -74,6 +75,12 @@ class _State:
     def after(self) -> int:
         return self.cursor.seq if self.cursor else 0
 
+    def add(self, batch: Batch) -> None:
+        rows = batch.rows(self.fold.reads, self.fold.types)
+        folded = self.fold.fold(rows.filter(pl.col("seq") > self.after) if self.after else rows)
+        if folded.height:
+            self.parts.append(_packed(folded))
+
 
 @dataclass
 class _Refresh:
@@ -104,18 +111,13 @@ class _Refresh:
     def _read(self, states: list[_State]) -> None:
         if not states:
             return
-        columns = set({"client"}.union(*(state.fold.reads for state in states)))
+        columns = set({"seq", "type", "client"}.union(*(state.fold.reads for state in states)))
         after = min(state.after for state in states)
-        for pieces in batches(self.store, columns, after, self.seq, sealed=self.sealed):
-            for piece in pieces:
-                self.clients |= set(piece["client"].drop_nulls().unique())
-            for state in states:
-                behind = state.after <= after
-                folded = state.fold.fold(
-                    *(one if behind else one.filter(pl.col("seq") > state.after) for one in pieces)
-                )
-                if folded.height:
-                    state.parts.append(_packed(folded))
+        with ThreadPoolExecutor(2) as pool:
+            for batch in _ahead(batches(self.store, columns, after, self.seq, sealed=self.sealed)):
+                self.clients |= set(batch.rows(("seq", "client"))["client"].unique().drop_nulls())
+                for added in [pool.submit(state.add, batch) for state in states]:
+                    added.result()
 
     def _publish_fold(self, state: _State) -> None:
         path = path_of(self.root, state.view.name)
@@ -125,10 +127,13 @@ class _Refresh:
         self._publish(state.view, self._merged(state, path))
 
     def _merged(self, state: _State, path: Path) -> pl.DataFrame:
-        parts = [pl.read_parquet(path, columns=state.fold.kept)] if state.cursor else []
-        parts += [pl.read_ipc(part) for part in state.parts]
-        state.parts.clear()
-        return state.fold.shown(state.fold.merge(*parts))
+        return state.fold.shown(state.fold.merge(*self._parts(state, path)))
+
+    def _parts(self, state: _State, path: Path) -> Iterator[pl.DataFrame]:
+        if state.cursor:
+            yield pl.read_parquet(path, columns=state.fold.kept)
+        while state.parts:
+            yield pl.read_ipc(state.parts.pop(0))
 
     # -- second row
 
@@ -137,7 +142,7 @@ class _Refresh:
         if cursor is not None and cursor.seq == self.seq:
             self._keep(view, cursor)
             return
-        frames = {name: pl.read_parquet(path_of(self.root, name)).lazy() for name in view.depends if name != HISTORY}
+        frames = {name: pl.scan_parquet(path_of(self.root, name)) for name in view.depends if name != HISTORY}
         self._publish(view, make(frames, self.moment).collect())
 
     # -- both
@@ -168,7 +173,7 @@ class _Refresh:
         for n, column in enumerate(columns):  # one by one, so that no second copy of all of them is there at any time
             columns[n] = column.rechunk()
         out = io.BytesIO()
-        pl.DataFrame(columns).write_parquet(out, metadata=cursor.as_metadata(), statistics=False)
+        pl.DataFrame(columns).write_parquet(out, compression_level=1, statistics=False, metadata=cursor.as_metadata())
         columns.clear()
         data = out.getvalue()
         publish(path, data)
@@ -181,9 +186,18 @@ class _Refresh:
         self.published[view.name] = Published(view.name, path, cursor.rows, 0, cursor.seq, said)
 
 
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Each is read while the one before is folded."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+
+
 def _packed(frame: pl.DataFrame) -> bytes:
     out = io.BytesIO()
-    frame.write_ipc(out, compression="zstd")
+    frame.write_ipc(out, compression="lz4")
     return out.getvalue()
 
 

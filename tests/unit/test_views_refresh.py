@@ -24,6 +24,8 @@ from agentos.views.sql import publish_sql
 from tests.replay.recording import VIGNETTE, load
 
 LATER = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+AFTERWARDS = datetime(2100, 1, 1, tzinfo=UTC)
+"""When every day is over."""
 
 
 @pytest.fixture
@@ -91,6 +93,24 @@ def test_sealed_days_say_what_the_log_says(store: Store) -> None:
     assert [one.day for one in sealed_days(store)] == [sealed.day]
     refresh(store, rebuild=True, now=LATER)
     same(frames(store), from_log)
+
+
+@pytest.mark.parametrize("name", ["", " ", ",", '"', '""', "a\nb", "a\r\nb", "null", "#", "é⟦", "\\N"])
+def test_a_name_of_any_letters_comes_back_from_a_sealed_day(store: Store, name: str) -> None:
+    started = {"step": name, "round": 1, "attempt": 1, "agent": name, "agent_version": "1", "tier": "small"}
+    completed = {"step": name, "round": 1, "confidence": 0.1 + 0.2}
+    store.log.append([
+        NewEvent("step.started", "task/new", started, subject="acme-studio", correlation="new"),
+        NewEvent("step.completed", "task/new", completed, subject="acme-studio", correlation="new"),
+    ])  # fmt: skip
+    refresh(store, now=LATER)
+    from_log = frames(store)
+    for day in sealable(store, now=AFTERWARDS):
+        seal(store, day, now=AFTERWARDS)
+    refresh(store, rebuild=True, now=LATER)
+    same(frames(store), from_log)
+    step = read_view(store.root, "steps").row(-1, named=True)
+    assert (step["step"], step["agent"], step["confidence"]) == (name, name, 0.1 + 0.2)
 
 
 def test_a_day_that_goes_on_is_not_sealed(store: Store) -> None:
