@@ -177,10 +177,11 @@ async def test_after_one_of_two_was_reversed_the_next_payment_is_booked_too(tmp_
     shop.close()
 
 
-async def test_two_payments_that_are_told_at_once_are_both_booked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [57, 100], ids=["another amount", "the same amount"])
+async def test_two_payments_that_are_told_at_once_are_both_booked(other: int, tmp_path: Path) -> None:
     """Both are taken for the first; whoever comes second looks again."""
     shop = await invoiced(tmp_path)
-    first, second = (shop.desk.submit(f"Acme paid {amount} EUR on invoice 2026-0001") for amount in (100, 57))
+    first, second = (shop.desk.submit(f"Acme paid {amount} EUR on invoice 2026-0001") for amount in (100, other))
     carry_out = effects_step.carry_out
 
     async def after_the_other(run: Any, step: Any) -> None:
@@ -191,8 +192,8 @@ async def test_two_payments_that_are_told_at_once_are_both_booked(tmp_path: Path
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(effects_step, "carry_out", after_the_other)
         assert (await shop.advance(first)).status == "completed"
-    assert invoices(shop.platform.log)["2026-0001"].paid == Decimal(157)
-    assert balances(tmp_path)["Assets:Bank"] == Decimal("157.00")
+    assert invoices(shop.platform.log)["2026-0001"].paid == Decimal(100 + other)
+    assert balances(tmp_path)["Assets:Bank"] == Decimal(100 + other)
     for task in (first, second):
         report = await replay(shop.platform, task)
         assert report.same, report.first_difference
