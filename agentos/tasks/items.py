@@ -155,13 +155,23 @@ def started_of(reader: Reader, key: str) -> Record | None:
 
 
 def taken_by_another(run: TaskRun, item: Item) -> bool:
-    """Whether another task has done something else under this key: its receipt says nothing of this item. What was
-    adopted after a restore was approved by nobody, and counts as what was meant."""
-    started = started_of(run.platform.log, item.key)
+    """Whether another task has done something else under this key: its receipt says nothing of this item. The very same
+    is something else too when it was done after this was proposed: two payments of one amount are two. What was adopted
+    after a restore was approved by nobody, and counts as what was meant."""
+    log = run.platform.log
+    started, done = started_of(log, item.key), log.by_key(f"effect.done/{item.key}")
     if started is None or started.forgotten or started.stream == run.stream or item.undoes is not None:
         return False
-    other = started.data["approved"] not in ("", item.digest)
-    return other and receipt_of(run.platform.log, item.key) is not None
+    approved = started.data["approved"]
+    if done is None or done.forgotten or not approved:
+        return False
+    return approved != item.digest or _proposed_before(run, item, done)
+
+
+def _proposed_before(run: TaskRun, item: Item, done: Record) -> bool:
+    round = run.state.step(item.source).round
+    proposed = run.platform.log.by_key(f"step.completed/{run.task}/{item.source}/{round}")
+    return proposed is not None and proposed.seq < done.seq
 
 
 def undo_item(run: TaskRun, key: str) -> Item:

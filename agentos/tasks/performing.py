@@ -10,7 +10,7 @@ from typing import Any
 from agentos.effects.port import Receipt
 from agentos.errors import InDoubt, Permanent, Refused, Transient
 from agentos.events.log import Reader
-from agentos.events.record import NewEvent
+from agentos.events.record import NewEvent, Record
 from agentos.events.types import EffectDone, EffectFailed, EffectStarted, NumberAssigned, StepFailed
 from agentos.outside import Outcome, backoff
 from agentos.policy import Allow, decide
@@ -39,7 +39,8 @@ MOST_ROUNDS = 5
 
 
 class Stale(Refused):
-    """The operator did something (denied, edited) between the look and the claim: look again."""
+    """Between the look and the claim the operator did something (denied, edited), or another task began the effect:
+    look again."""
 
     code = "effect.stale"
 
@@ -49,6 +50,7 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
 
     authority: "operator" for what the operator asked for herself (undo), "unwind" for compensation; None asks policy.
     """
+    before = started_of(run.platform.log, item.key)
     if taken_by_another(run, item):
         await send_back(run, step, item, TAKEN, MEANWHILE)
         return False
@@ -65,7 +67,7 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
         return False
     _hold(run, step, item, authority)
     _check_circuit(run, item)
-    await _start(run, step, item, authority)
+    await _start(run, step, item, authority, before)
     return await _do(run, step, item, sure=state is None or state.code != UNSURE)
 
 
@@ -135,14 +137,16 @@ def _check_circuit(run: TaskRun, item: Item) -> None:
         raise Until(run.now() + timedelta(seconds=error.retry_after or BACKOFF_BASE), str(error)) from None
 
 
-async def _start(run: TaskRun, step: Step, item: Item, authority: str | None) -> None:
-    """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start."""
+async def _start(run: TaskRun, step: Step, item: Item, authority: str | None, before: Record | None) -> None:
+    """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start, and that
+    the effect's newest start is still `before`."""
     packed = await run.pack(item.proposal.payload, item.proposal.subject)
     seen, granted = run.state.seq, granted_reasons(run, step.id, item)
     by = authority or authority_of(run, step.id, item)
 
     def on(reader: Reader) -> list[NewEvent]:
         _refuse_stale(run, reader, seen)
+        _refuse_begun(reader, item, before)
         if run.state.rehearsal:
             raise Refused("a rehearsal does nothing outside", code="effect.rehearsal")
         if authority is None:
@@ -158,6 +162,14 @@ def _refuse_stale(run: TaskRun, reader: Reader, seen: int) -> None:
     changed = ("approval.denied", "approval.edited", "approval.withdrawn", "approval.superseded", "approval.expired")
     if next(reader.read(after=seen, stream=run.stream, types=changed, limit=1), None) is not None:
         raise Stale("the operator answered meanwhile")
+
+
+def _refuse_begun(reader: Reader, item: Item, before: Record | None) -> None:
+    """Another task's lease is another: what it began since the look would be done, or unwound, a second time."""
+    now = started_of(reader, item.key)
+    began = now is not None and (before is None or now.seq != before.seq)
+    if began or receipt_of(reader, item.key) is not None:
+        raise Stale("another task began it meanwhile")
 
 
 def _started_events(run: TaskRun, step: Step, item: Item, packed: Any, by: str, reader: Reader) -> list[NewEvent]:

@@ -62,9 +62,9 @@ class ForkedRuns:
         """The id of the fork server that has been told; None where it died at that."""
         heard, line = multiprocessing.Pipe(duplex=False)
         teller = self._context.Process(target=rest.tell_parent, args=(line,), daemon=True)
-        teller.start()
-        line.close()
         with heard, suppress(EOFError, OSError):
+            with line:
+                teller.start()
             return int(heard.recv())
         return None
 

@@ -20,7 +20,7 @@ SIGNAL = signal.SIGUSR1
 def import_it(signum: int, frame: FrameType | None) -> None:
     """In the fork server, between two forks; what can't be imported is missed by the run that needs it."""
     for name in MODULES:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):  # whatever a broken library raises would end the fork server
             import_module(name)
 
 

@@ -61,9 +61,12 @@ class Rerun(TaskRun):
         if known is not None:
             self._begun_at, tier = datetime.fromisoformat(known.data["now"]), known.data["tier"]
         try:
-            return super().begin(step, tier)
+            begun = super().begin(step, tier)
         finally:
             self._begun_at = None
+        if step.kind == "effects":
+            self.flush()  # what others did until the next event is seen from here on, as it may have been then
+        return begun
 
     def catch_up(self) -> None:
         """In the order in which they are made here: side by side, steps end in another order than then."""

@@ -106,6 +106,42 @@ if __name__ == "__main__":
     main()
 """
 
+BROKEN = """
+import os, signal, threading, time
+from multiprocessing import forkserver
+from agentos_assets.code_server import preload, processes
+
+def work(queue):
+    queue.put(os.getppid())
+
+def run(runs, queue):
+    process = runs.Process(target=work, args=[queue])
+    process.start()
+    process.join(20)
+    return queue.get(timeout=20)
+
+def main():
+    processes.REST_AFTER, processes.LOOK_AGAIN = 0.0, 0.1
+    preload.MODULES = ("slow_to_import", preload.HEEDING)
+    runs, ended = processes.ForkedRuns(dict(os.environ)), threading.Event()
+    runs.warm_up()
+    keeper = threading.Thread(target=runs.keep_warm, args=(ended,), daemon=True)
+    keeper.start()
+    time.sleep(0.5)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    queue = runs.Queue()
+    time.sleep(0.5)
+    first = run(runs, queue)
+    time.sleep(1.0)
+    assert run(runs, queue) == first
+    assert keeper.is_alive()
+    ended.set()
+    print("all well")
+
+if __name__ == "__main__":
+    main()
+"""
+
 
 def test_the_one_private_name_is_there() -> None:
     assert unsupported() == ""
@@ -153,6 +189,18 @@ def test_a_first_run_does_not_wait_for_what_only_checks_need_and_later_ones_have
     script.write_text(LATER)
     environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=200)
+    assert done.stdout == "all well\n", done.stderr
+
+
+def test_a_fork_server_killed_while_it_starts_is_started_again_and_outlives_a_library_that_is_broken(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "broken.py"
+    script.write_text(BROKEN)
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(1)")
+    (tmp_path / "great_expectations.py").write_text("raise RuntimeError('built for another numpy')")
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
     assert done.stdout == "all well\n", done.stderr
 
 

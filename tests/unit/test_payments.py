@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from agentos.effects.port import Absent, Found
 from agentos.errors import Permanent
 from agentos.intents.rules import understand
 from agentos.invariants.check import check as check_log
-from agentos.tasks import effects_step
+from agentos.tasks import effects_step, performing
 from agentos.tasks.invoices import invoices, owner_of
 from agentos.workspace.model import Business, Client
 from graphs.replay import replay
@@ -177,22 +178,28 @@ async def test_after_one_of_two_was_reversed_the_next_payment_is_booked_too(tmp_
     shop.close()
 
 
-async def test_two_payments_that_are_told_at_once_are_both_booked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", [57, 100], ids=["another amount", "the same amount"])
+@pytest.mark.parametrize(
+    ("module", "name"), [(effects_step, "carry_out"), (performing, "_start")], ids=["look", "claim"]
+)
+async def test_two_payments_that_are_told_at_once_are_both_booked(
+    module: ModuleType, name: str, other: int, tmp_path: Path
+) -> None:
     """Both are taken for the first; whoever comes second looks again."""
     shop = await invoiced(tmp_path)
-    first, second = (shop.desk.submit(f"Acme paid {amount} EUR on invoice 2026-0001") for amount in (100, 57))
-    carry_out = effects_step.carry_out
+    first, second = (shop.desk.submit(f"Acme paid {amount} EUR on invoice 2026-0001") for amount in (100, other))
+    go_on = getattr(module, name)
 
-    async def after_the_other(run: Any, step: Any) -> None:
+    async def after_the_other(run: Any, *rest: Any) -> None:
         if run.task == first and shop.desk.load(second).status == "open":
             assert (await shop.advance(second)).status == "completed"
-        await carry_out(run, step)
+        await go_on(run, *rest)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(effects_step, "carry_out", after_the_other)
+        patched.setattr(module, name, after_the_other)
         assert (await shop.advance(first)).status == "completed"
-    assert invoices(shop.platform.log)["2026-0001"].paid == Decimal(157)
-    assert balances(tmp_path)["Assets:Bank"] == Decimal("157.00")
+    assert invoices(shop.platform.log)["2026-0001"].paid == Decimal(100 + other)
+    assert balances(tmp_path)["Assets:Bank"] == Decimal(100 + other)
     for task in (first, second):
         report = await replay(shop.platform, task)
         assert report.same, report.first_difference
