@@ -17,6 +17,7 @@ WAITS = MappingProxyType(
     }
 )
 """By kind; each goes on from "waits for"."""
+FORGOTTEN = "what nobody can read any more: its client is forgotten"
 
 
 def wait(kind: str) -> str:

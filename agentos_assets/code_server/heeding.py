@@ -1,7 +1,9 @@
 """Imported by the fork server alone, before its first fork: from then on it heeds the request to import the rest."""
 
+import os
 import signal
 
-from agentos_assets.code_server.rest import SIGNAL, import_it
+from agentos_assets.code_server import rest
 
-signal.signal(SIGNAL, import_it)
+rest.server = os.getpid()
+signal.signal(rest.SIGNAL, rest.import_it)

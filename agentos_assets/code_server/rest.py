@@ -15,6 +15,8 @@ from types import FrameType
 
 MODULES = ("great_expectations",)
 SIGNAL = signal.SIGUSR1
+server = 0
+"""The fork server's process, as those that it forks know it."""
 
 
 def import_it(signum: int, frame: FrameType | None) -> None:
@@ -25,8 +27,9 @@ def import_it(signum: int, frame: FrameType | None) -> None:
 
 
 def tell_parent(line: Connection) -> None:
-    """In a process of the fork server: has it import the rest, and says who it is."""
+    """In a process of the fork server: has it import the rest, and says who it is; neither where it has died, since
+    whoever takes its orphans asked for nothing."""
     with line:
-        parent = os.getppid()
-        os.kill(parent, SIGNAL)
-        line.send(parent)
+        if os.getppid() == server:
+            os.kill(server, SIGNAL)
+            line.send(server)

@@ -14,7 +14,7 @@ from agentos_assets.checks.results import Checked
 from agentos_assets.links import to_asset, to_check, to_task
 from agentos_assets.views.columns import LONGEST, minute, money, rows_of
 from agentos_assets.views.shown import Shown, shown, waits_for
-from agentos_assets.waits import wait
+from agentos_assets.waits import FORGOTTEN, wait
 
 PARKED, OWED, COST, FAILED, REPAIRED = (
     "why tasks are parked", "what clients owe", "what yesterday cost", "which checks failed", "what was done about it",
@@ -36,7 +36,9 @@ def answers(root: Path, today: date, checks: Sequence[Checked]) -> Shown:
 def parked(tasks: pl.DataFrame) -> str:
     waiting = tasks.filter(pl.col("status") == "parked").sort("opened_at", descending=True)
     kinds = waiting["parked"].explode().drop_nulls().value_counts(sort=True, name="count").rows()
-    counted = ", ".join(f"{count} for {wait(kind)}" for kind, count in kinds)
+    unread = waiting.filter((pl.col("parked").list.len() > 0).fill_null(False).not_()).height
+    counts = [*((wait(kind), count) for kind, count in kinds), *([(FORGOTTEN, unread)] if unread else [])]
+    counted = ", ".join(f"{count} for {why}" for why, count in counts)
     head = f"{waiting.height} task(s) wait: {counted}." if waiting.height else "No task waits for anything."
     rows = rows_of(
         waiting.head(MOST_TASKS).with_columns(task=pl.col("task").map_elements(to_task, return_dtype=pl.String)),

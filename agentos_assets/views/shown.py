@@ -15,7 +15,7 @@ import polars as pl
 from agentos.views.read import read_view
 from agentos_assets.views.columns import end_of, listed, minute, money, rows_of, short
 from agentos_assets.views.plot import bars
-from agentos_assets.waits import WAITS
+from agentos_assets.waits import FORGOTTEN, WAITS
 
 A_MONTH = 30
 """Days of a plot."""
@@ -55,8 +55,10 @@ def _tasks(frame: pl.DataFrame, today: date) -> Shown:
 
 
 def waits_for() -> pl.Expr:
-    """What a parked task waits for, in words."""
-    return listed("parked").str.replace_many(dict(WAITS))
+    """What a parked task waits for, in words; nothing where it is not parked."""
+    known = pl.col("parked").list.len() > 0
+    waits = pl.when(known).then(listed("parked").str.replace_many(dict(WAITS)))
+    return waits.when(pl.col("status") == "parked").then(pl.lit(FORGOTTEN)).otherwise(pl.lit(""))
 
 
 def _approvals(frame: pl.DataFrame, today: date) -> Shown:

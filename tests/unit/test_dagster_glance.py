@@ -18,6 +18,7 @@ from agentos_assets.checks.results import Checked, checked, failing_since
 from agentos_assets.definitions import defs
 from agentos_assets.glance.answers import failed, owed, parked, repaired
 from agentos_assets.links import to_check, to_task
+from agentos_assets.waits import FORGOTTEN
 
 AT = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 IN_PLACE = 1000
@@ -40,6 +41,12 @@ def test_parked_tasks_are_counted_by_what_they_wait_for_and_the_newest_are_links
     assert f"| {to_task(tasks[0]['task'])} | your approval | 2026-11-28 12:00 UTC |" in said
     assert "[tasks](/assets/tasks)" in said
     assert len(said) < IN_PLACE
+
+
+def test_a_parked_task_of_a_forgotten_client_is_counted_too() -> None:
+    said = parked(frame("tasks", waiting(0, "approval"), waiting(1, "approval") | {"parked": None}))
+    assert said.startswith(f"2 task(s) wait: 1 for your approval, 1 for {FORGOTTEN}.")
+    assert f"| {FORGOTTEN} |" in said
 
 
 def test_when_nothing_waits_or_is_owed_or_differs_it_is_said() -> None:
