@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from agentos.workspace.answers import demo
 from agentos.workspace.init import init_workspace
 from desk.main import main
 from tests.fakes.terminal import Agentos, Said
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A shell that starts the tests in its background has them ignore Ctrl-C, and with them every program they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

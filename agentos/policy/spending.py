@@ -53,15 +53,17 @@ def over_budget(action: ModelAction, context: Context, policy: Policy) -> Decisi
 
 
 def _over(action: ModelAction, context: Context, policy: Policy) -> Decision | None:
+    """A missing rate counts before any limit: who has spent more must not get off with a wait."""
     cost = _cost(action, policy)
-    month, day, task = _limits(context, policy)
+    month, day, task = limits = _limits(context, policy)
+    spent = {limit.name: _spent(limit, policy) for limit in limits}
     for limit in (month, day):
         if _exceeds(limit, cost, action.tokens, Decimal(0), 0):
             return _too_large(limit)
     for limit in (month, day):
-        if limit.until is not None and _exceeds(limit, cost, action.tokens, *_spent(limit, policy)):
+        if limit.until is not None and _exceeds(limit, cost, action.tokens, *spent[limit.name]):
             return Defer(limit.until, _used_up(limit, policy))
-    if _exceeds(task, cost, action.tokens, *_spent(task, policy)):
+    if _exceeds(task, cost, action.tokens, *spent[task.name]):
         return _ask_for_more(task, cost, action.tokens, context, policy)
     return None
 

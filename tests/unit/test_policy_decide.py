@@ -330,6 +330,13 @@ def test_without_a_rate_it_is_closed_and_names_the_line() -> None:
     assert decide(call(usd("0")), CONTEXT, policy_of(rates={})) == Allow()
 
 
+def test_a_missing_rate_closes_it_even_where_another_budget_would_only_wait() -> None:
+    spent = replace(CONTEXT, day=Spend((usd("0.01"),)), month=Spend((eur("49.99"),)))
+    decision = decide(call(eur("0.02")), spent, policy_of(rates={}))
+    assert isinstance(decision, Refuse)
+    assert decision.code == "rate.missing"
+
+
 def test_an_unknown_price_is_closed_and_names_the_line() -> None:
     decision = decide(call(None), CONTEXT, POLICY)
     assert isinstance(decision, Refuse)
