@@ -16,7 +16,7 @@ from tests.fakes.terminal import Agentos, Said
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A shell that starts the tests in its background has them ignore Ctrl-C, and with them every program they start."""
+    """A shell that runs the tests in its background has them ignore Ctrl-C, and with them every program they start."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
