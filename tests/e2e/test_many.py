@@ -23,7 +23,7 @@ PAGE = "{runsOrError(limit: 20) {... on Runs {results {runId status}}} assetNode
 def test_two_hundred_invoices_that_policy_allows_are_issued_while_the_page_answers(tmp_path: Path) -> None:
     up = start(tmp_path, allowing)
     try:
-        tasks = told_at_once(up, "completed")
+        tasks = told_at_once(up, 100, "completed")
         numbers = [number for task in tasks for number in numbers_of(up.desk.load(task))]
         assert len(numbers) == len(set(numbers)) == INTENTS
         assert max(numbers) == INTENTS, "without a gap"
@@ -34,7 +34,7 @@ def test_two_hundred_invoices_that_policy_allows_are_issued_while_the_page_answe
 def test_two_hundred_cards_lie_on_the_desk_while_the_page_answers(tmp_path: Path) -> None:
     up = start(tmp_path)
     try:
-        tasks = told_at_once(up, "parked")
+        tasks = told_at_once(up, 1000, "parked")
         assert all(len(up.desk.load(task).open_cards()) == 1 for task in tasks)
     finally:
         up.end()
@@ -46,10 +46,10 @@ def allowing(workspace: Path) -> None:
     policy.write_text(said.replace("look_alikes = true", "look_alikes = false"))
 
 
-def told_at_once(up: Served, end: str) -> list[str]:
-    """The tasks, once all of them have come to `end`."""
+def told_at_once(up: Served, least: int, end: str) -> list[str]:
+    """The tasks, once all of them have come to `end`: an invoice each, of `least` EUR and more."""
     began = time.monotonic()
-    tasks = [up.desk.submit(f"Invoice Acme Studio {100 + n} EUR for the workshop") for n in range(INTENTS)]
+    tasks = [up.desk.submit(f"Invoice Acme Studio {least + n} EUR for the workshop") for n in range(INTENTS)]
     answers = looked_at_until_all_rest(up, tasks)
     took = time.monotonic() - began
     assert Counter(up.desk.load(task).status for task in tasks) == {end: INTENTS}
