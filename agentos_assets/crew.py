@@ -64,6 +64,8 @@ class _Crew:
         self.seq = 0
         self._places = asyncio.Semaphore(at_once)
         self._working: dict[asyncio.Task[Outcome], str] = {}
+        self._ended = asyncio.Event()
+        """Some of them are done."""
         self._turns: Counter[str] = Counter()
         self._elsewhere: set[str] = set()
         """Tasks that another worker holds: not ours, unless they park there and are answered."""
@@ -78,7 +80,9 @@ class _Crew:
         for task in dict.fromkeys(tasks):
             if task not in self._working.values() and self._turns[task] < MOST_TURNS:
                 self._turns[task] += 1
-                self._working[asyncio.create_task(self._turn(task))] = task
+                turn = asyncio.create_task(self._turn(task))
+                turn.add_done_callback(lambda _: self._ended.set())
+                self._working[turn] = task
 
     async def work(self, bell: Doorbell, linger: float) -> None:
         loop = asyncio.get_running_loop()
@@ -87,7 +91,7 @@ class _Crew:
             while self._working or loop.time() < until:
                 if self._working:
                     until = loop.time() + linger
-                await self._something(bell, until - loop.time())
+                await self._something(bell, None if self._working else until - loop.time())
                 self._collect()
                 self.take(task for task in self._touched() if self.ready(task))
         finally:
@@ -95,12 +99,14 @@ class _Crew:
                 left.cancel()
             await asyncio.gather(*self._working, return_exceptions=True)
 
-    async def _something(self, bell: Doorbell, patience: float) -> None:
+    async def _something(self, bell: Doorbell, patience: float | None) -> None:
         """Returns when a task is done, when the log has grown, or after `patience` seconds."""
-        rings = asyncio.create_task(bell.rang(patience))
-        await asyncio.wait([rings, *self._working], return_when=asyncio.FIRST_COMPLETED)
-        rings.cancel()
-        await asyncio.gather(rings, return_exceptions=True)
+        waits = [asyncio.create_task(bell.rang(patience)), asyncio.create_task(self._ended.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        self._ended.clear()
 
     def _touched(self) -> list[str]:
         found = []
