@@ -45,7 +45,7 @@ def _parked(state: TaskState) -> str:
 def _wait(state: TaskState, why: dict[str, Any]) -> str:
     waits = f"it waits for {wait(why['kind'])}"
     if why.get("until"):
-        return f"{waits}: `{why['on']}` goes on by itself at {_moment(datetime.fromisoformat(why['until']))}"
+        return f"{waits}: `{why['on']}` goes on by itself at {moment(datetime.fromisoformat(why['until']))}"
     card = state.cards.get(why.get("on") or "")
     return f"{waits}: card `{short(card.id)}` is {card.status}" if card else f"{waits}: `{why['on']}`"
 
@@ -56,7 +56,7 @@ def _cards(state: TaskState) -> str:
 
 def _card(card: CardState) -> str:
     name = short(card.id)
-    until = f", until {_moment(card.expires_at)}" if card.expires_at else ""
+    until = f", until {moment(card.expires_at)}" if card.expires_at else ""
     return f"card `{name}` ({card.kind}){until}\n  - look: `agentos show {name}`\n  - answer: `{answer(card)}`"
 
 
@@ -121,5 +121,5 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"

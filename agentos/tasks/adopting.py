@@ -190,10 +190,10 @@ def _step(task: TaskState | None, source: str) -> str:
 
 
 def _amounts(one: Sighting) -> dict[str, Any] | None:
-    data = one.receipt.data
-    if one.undoes is None and one.verb == "receive":
-        data = _of_a_payment(one.payload)
-    if one.undoes is not None or not all(data.get(name) for name in ("net", "vat", "gross", "currency")):
+    if one.undoes is not None:
+        return None
+    data = _of_a_payment(one.payload) if one.verb == "receive" else one.receipt.data
+    if not all(data.get(name) for name in ("net", "vat", "gross", "currency")):
         return None
     money = {name: {"amount": data[name], "currency": data["currency"]} for name in ("net", "vat", "gross")}
     return Amounts.model_validate(money).model_dump(mode="json")

@@ -3,7 +3,6 @@ claim."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -145,11 +144,8 @@ def _earlier(run: TaskRun, reader: Reader, action: EffectAction) -> Iterable[tup
         return
     days = max(run.platform.policy.look_alikes.days, 1)
     since = micros(run.now() - timedelta(days=days))
-    first_of_kind = re.compile(rf"effect\.started/{action.system}:[^/]*/{action.verb}/.*/1")
     for record in reader.read(types=("effect.started",), since_micros=since):
-        if record.subject != action.subject or not first_of_kind.fullmatch(record.key or ""):
-            continue  # before anything is opened: a busy month has many others
-        if record.forgotten or record.data["effect"] == action.key:
+        if record.subject != action.subject or record.forgotten or record.data["effect"] == action.key:
             continue
         data = record.data
         if f"{data['system']}.{data['verb']}" != action.kind or not data["amounts"] or data["attempt"] != 1:

@@ -27,7 +27,11 @@ _SOME_TIME = Moment(datetime(2026, 1, 1, tzinfo=UTC))
 
 def lineage(view: View) -> Lineage:
     """Column -> where it comes from, in the order of the sources' columns."""
-    found = _folded(view.fold) if view.fold is not None else _made(view, view.make)
+    found = dict[str, set[Source]]()
+    if view.fold is not None:
+        found = _folded(view.fold)
+    elif view.make is not None:
+        found = _made(view, view.make)
     return {name: sorted(found[name]) for name in view.columns}
 
 
@@ -52,11 +56,10 @@ def _folded(fold: Fold) -> dict[str, set[Source]]:
 # -- second row: the plan says it
 
 
-def _made(view: View, make: Make | None) -> dict[str, set[Source]]:
+def _made(view: View, make: Make) -> dict[str, set[Source]]:
     """A value belongs to the row that its key names, and what every column reads decides which rows there are. A source
     from which a column takes no more than that is left out where it takes more from another: in a union, that source
     has rows of its own."""
-    assert make is not None  # noqa: S101  (a view has a fold or this)
     asked = set[Source]()
     frames = {name: _asked_for(name, _schema(VIEWS[name]), asked) for name in view.depends}
     plan, read = make(frames, _SOME_TIME), dict[str, set[Source]]()

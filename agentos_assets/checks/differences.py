@@ -8,14 +8,13 @@ looks for stands in the description.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from agentos.ids import short
 from agentos.reconcile.state import Drifts, DriftState
 from agentos.tasks.state import TaskState
-from agentos_assets.describe import answer, table
+from agentos_assets.describe import answer, moment, table
 from agentos_assets.links import to_task
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _some(lines: Sequence[str]) -> str:
 
 def _found(finding: Finding, drifts: Drifts, task_of: TaskOf) -> str:
     state = drifts.known.get(finding.drift.fingerprint)
-    since = f", since {_moment(state.at)}" if state is not None and state.open else ""
+    since = f", since {moment(state.at)}" if state is not None and state.open else ""
     what = f"{_name(finding.drift.fingerprint)}: {KINDS[finding.drift.kind]}{since}; "
     if finding.task is None:
         return what + _STANDS[finding.stands]
@@ -98,9 +97,9 @@ def _repair(task: TaskState) -> str:
 def _ended(drift: DriftState, drifts: Drifts) -> str:
     repair = drifts.repairs.get(drift.fingerprint)
     by = f" by task {to_task(repair.task)}" if repair is not None and drift.how == "repaired" else ""
-    end = f" at {_moment(drift.ended)}" if drift.ended else ""
+    end = f" at {moment(drift.ended)}" if drift.ended else ""
     kind = KINDS.get(str(drift.data.get("kind")), "it differed")
-    return f"{_name(drift.fingerprint)}: {kind}, found {_moment(drift.at)}: {_ENDS.get(drift.how, drift.how)}{by}{end}"
+    return f"{_name(drift.fingerprint)}: {kind}, found {moment(drift.at)}: {_ENDS.get(drift.how, drift.how)}{by}{end}"
 
 
 def _differences(findings: Iterable[Finding]) -> str:
@@ -110,7 +109,3 @@ def _differences(findings: Iterable[Finding]) -> str:
 
 def _name(fingerprint: str) -> str:
     return f"`{fingerprint[:8]}`"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

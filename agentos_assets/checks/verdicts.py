@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from agentos_assets.describe import table
+from agentos_assets.describe import moment, table
 
 if TYPE_CHECKING:
     from agentos.expectations.verdict import Finding, Verdict
@@ -31,7 +31,7 @@ def verdict_in_words(verdict: Verdict, key: Sequence[str], since: datetime | Non
     """What is wrong, since when, in which rows, and what to do: the page shows this in its place."""
     if verdict.ok:
         return f"All {len(verdict.expectations)} expectations hold for {verdict.rows} row(s)."
-    already = f", since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+    already = f", since {moment(since)}" if since else ""
     head = f"{len(verdict.findings)} of {len(verdict.expectations)} expectations do not hold{already}."
     lines = [_line(one, verdict.view, key) for one in verdict.findings[:MOST]]
     more = [f"and {len(verdict.findings) - MOST} more"] if len(verdict.findings) > MOST else []

@@ -4,13 +4,15 @@ in `agentos_assets.views.shown`."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from operator import itemgetter
 from pathlib import Path
 
 import polars as pl
 
 from agentos.views.read import read_view
 from agentos_assets.checks.results import Checked
+from agentos_assets.describe import moment
 from agentos_assets.links import to_asset, to_check, to_task
 from agentos_assets.views.columns import LONGEST, minute, money, rows_of
 from agentos_assets.views.shown import Shown, shown, waits_for
@@ -62,9 +64,9 @@ def owed(receivables: pl.DataFrame) -> str:
 
 def failed(checks: Sequence[Checked]) -> str:
     """Those that failed, the newest first, in their own words as far as there is room."""
-    wrong = sorted((one for one in checks if one.since), key=lambda one: str(one.since), reverse=True)
+    wrong = sorted(((one, one.since) for one in checks if one.since), key=itemgetter(1), reverse=True)
     right = len(checks) - len(wrong)
-    parts = [_failed(one) for one in wrong] or ["None."]
+    parts = [_failed(one, since) for one, since in wrong] or ["None."]
     parts.append(f"{right} passed." if checks else "None has run yet.")
     while len(parts) > 2 and len("\n\n".join(parts)) > LONGEST:
         parts.pop(-2)
@@ -72,8 +74,8 @@ def failed(checks: Sequence[Checked]) -> str:
     return "\n\n".join(parts) + (f" {more} more failed." if more else "")
 
 
-def _failed(one: Checked) -> str:
-    return f"**{to_check(one.asset, one.name)}** since {one.since:%Y-%m-%d %H:%M} UTC. {one.says}"
+def _failed(one: Checked, since: datetime) -> str:
+    return f"**{to_check(one.asset, one.name)}** since {moment(since)}. {one.says}"
 
 
 def repaired(drifts: pl.DataFrame) -> str:

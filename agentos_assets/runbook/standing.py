@@ -14,6 +14,7 @@ import polars as pl
 
 from agentos.events.log import Reader
 from agentos.views.read import read_view
+from agentos_assets.describe import moment
 
 A_WEEK = timedelta(days=7)
 Lines = Iterator[tuple[tuple[str, str], str]]
@@ -99,4 +100,4 @@ def _codes(failed: pl.DataFrame) -> str:
 
 
 def _moment(at: object) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC" if isinstance(at, datetime) else "never"
+    return moment(at) if isinstance(at, datetime) else "never"

@@ -161,3 +161,12 @@ def runs(up: Served) -> list[str]:
 
 def submit(desk: Desk, month: str) -> str:
     return desk.submit(f"Invoice Acme Studio 1,200 EUR for the {month} workshop")
+
+
+def events(workspace: Path) -> list[tuple[str, str, str]]:
+    """(hash, type, stream) of each."""
+    store = open_store(workspace)
+    try:
+        return [(record.hash.hex(), record.type, record.stream) for record in store.log.read()]
+    finally:
+        store.close()

@@ -14,7 +14,7 @@ import pytest
 
 from agentos.events.verify import verify
 from agentos.platform import open_store
-from tests.e2e.served import Served, eventually, start
+from tests.e2e.served import Served, events, eventually, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("history")]
 DAYS = [f"2026-11-{day}" for day in range(16, 21)]
@@ -169,11 +169,3 @@ def untouched(workspace: Path, before: list[tuple[str, str, str]]) -> None:
     store = open_store(workspace)
     assert verify(store.log, store.blobs).ok
     store.close()
-
-
-def events(workspace: Path) -> list[tuple[str, str, str]]:
-    store = open_store(workspace)
-    try:
-        return [(record.hash.hex(), record.type, record.stream) for record in store.log.read()]
-    finally:
-        store.close()

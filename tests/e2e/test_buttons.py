@@ -14,7 +14,7 @@ import pytest
 from agentos.events.verify import verify
 from agentos.invariants.check import check
 from agentos.platform import open_store
-from tests.e2e.served import Served, eventually, start, submit, until
+from tests.e2e.served import Served, events, eventually, start, submit, until
 
 pytestmark = pytest.mark.xdist_group("history")
 REPOSITORY = {"repositoryLocationName": "agentos", "repositoryName": "__repository__"}
@@ -265,11 +265,3 @@ def settled(workspace: Path) -> None:
             return
         before = now
         time.sleep(3)
-
-
-def events(workspace: Path) -> list[tuple[str, str, str]]:
-    store = open_store(workspace)
-    try:
-        return [(record.hash.hex(), record.type, record.stream) for record in store.log.read()]
-    finally:
-        store.close()

@@ -14,20 +14,8 @@ from agentos.errors import Refused
 from agentos.tasks.readiness import can_go_on
 from tests.fakes.effects import FakeSystem, Killed
 from tests.fakes.models import FakeModels
-from tests.fakes.platform import ALLOW, ASK, AnyRequest, AnyResult, Bench, FakeAgent, proposes
+from tests.fakes.platform import ALLOW, ASK, RECIPE, AnyRequest, AnyResult, Bench, FakeAgent, proposes
 
-ONE = """
-workflow = "publish-post"
-title = "T"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
 TWO = """
 workflow = "publish-post"
 title = "T"
@@ -66,7 +54,7 @@ def numbered(*slots: str) -> Any:
     return work
 
 
-def bench_in(root: Path, work: Any, recipe: str = ONE, **more: Any) -> tuple[Bench, FakeSystem]:
+def bench_in(root: Path, work: Any, recipe: str = RECIPE, **more: Any) -> tuple[Bench, FakeSystem]:
     system = more.pop("system", None) or FakeSystem()
     return Bench(root, recipe, [FakeAgent("make", work)], {"fake": system}, **more), system
 
@@ -156,7 +144,7 @@ async def test_one_final_effect_does_not_hold_up_the_undo_of_the_others(tmp_path
         return one.model_copy(update={"proposals": [*one.proposals, *two.proposals]})
 
     first = FakeSystem()
-    bench = Bench(tmp_path, ONE, [FakeAgent("make", both)], {"fake": first, "other": final})
+    bench = Bench(tmp_path, RECIPE, [FakeAgent("make", both)], {"fake": first, "other": final})
     state = await bench.run()
     undo = (await bench.advance(bench.desk.undo(bench.desk.undoable(state.id)))).state
     assert undo.status == "completed"
@@ -294,7 +282,7 @@ async def test_a_denied_budget_ends_the_task(tmp_path: Path) -> None:
 
     models = FakeModels(["hello"], cost="0.60")
     policy = ALLOW | {"rates": {"USD": "1"}, "budgets": {"task": {"cost": "1"}}}
-    bench = Bench(tmp_path, ONE, [FakeAgent("make", write, tier="small")], {}, policy=policy, models=models)
+    bench = Bench(tmp_path, RECIPE, [FakeAgent("make", write, tier="small")], {}, policy=policy, models=models)
     state = await bench.run()
     bench.desk.deny(state.open_cards()[0].id, "too dear")
     state = (await bench.advance(state.id)).state
@@ -315,7 +303,7 @@ async def test_a_half_edited_recipe_waits_to_be_mended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rule", ["most", ""])
 async def test_an_unknown_merge_rule_is_refused_before_anything_is_done(tmp_path: Path, rule: str) -> None:
-    recipe = ONE.replace("[[steps]]", f'[merge]\nsaid = "{rule}"\n[[steps]]', 1)
+    recipe = RECIPE.replace("[[steps]]", f'[merge]\nsaid = "{rule}"\n[[steps]]', 1)
     bench, system = bench_in(tmp_path, proposes("one"), recipe=recipe)
     assert (await bench.run()).status == "parked"
     assert not system.done

@@ -11,20 +11,7 @@ from hypothesis import strategies as st
 
 from agentos.effects.port import Proposal
 from tests.fakes.effects import FakeSystem
-from tests.fakes.platform import ASK, AnyRequest, AnyResult, Bench, FakeAgent
-
-RECIPE = """
-workflow = "publish-post"
-title = "Number"
-[[steps]]
-id = "make"
-agent = "make"
-[[steps]]
-id = "deliver"
-kind = "effects"
-needs = ["make"]
-inputs = { from = ["make"] }
-"""
+from tests.fakes.platform import ASK, RECIPE, AnyRequest, AnyResult, Bench, FakeAgent
 
 
 async def numbered(request: AnyRequest, kit: object) -> AnyResult:
