@@ -93,10 +93,11 @@ class Family:
     """
 
     def __init__(self, lock: int) -> None:
-        self.killed = 0
-        """How many had to be killed at the end because they did not heed being asked."""
+        self.killed: list[str] = []
+        """Names of those that had to be killed at the end because they did not heed being asked."""
         self._lock = lock
         self._members: dict[int, subprocess.Popen[bytes]] = {}
+        self._names: dict[int, str] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Family:
@@ -105,7 +106,8 @@ class Family:
 
     def __exit__(self, *_: object) -> None:
         """Ends them all within guard.GRACE seconds, then the guard."""
-        self.killed = guard.end(self._members, reap=lambda: [member.poll() for member in self._members.values()])
+        killed = guard.end(self._members, reap=lambda: [member.poll() for member in self._members.values()])
+        self.killed = sorted(self._names[group] for group in killed)
         for process in list(self._members.values()):
             process.wait()
             self._forget(process)
@@ -115,7 +117,7 @@ class Family:
 
     def start(self, service: Service) -> None:
         process = service.start()
-        self._members[process.pid] = process
+        self._members[process.pid], self._names[process.pid] = process, service.name
         self._tell(f"+{process.pid}")
 
     def bury(self, process: subprocess.Popen[bytes]) -> None:

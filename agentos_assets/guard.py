@@ -25,8 +25,8 @@ def main() -> None:
     end(groups)
 
 
-def end(groups: Iterable[int], reap: Callable[[], object] = lambda: None) -> int:
-    """Ask every process of the groups to end, wait, then kill what is left; returns how many groups had to be killed.
+def end(groups: Iterable[int], reap: Callable[[], object] = lambda: None) -> set[int]:
+    """Ask every process of the groups to end, wait, then kill what is left; returns the groups that had to be killed.
 
     `reap` waits for the caller's own children that have ended: until then they count as members of their group.
     """
@@ -36,7 +36,7 @@ def end(groups: Iterable[int], reap: Callable[[], object] = lambda: None) -> int
         time.sleep(0.1)
         reap()
         left = {group for group in left if lives(group)}
-    return sum(send(group, signal.SIGKILL) for group in left)
+    return {group for group in left if send(group, signal.SIGKILL)}
 
 
 def send(group: int, signum: int) -> bool:

@@ -61,7 +61,8 @@ def serve(
         with Family(lock) as family:
             code = _Supervisor(family, services, home, Alarm(root, echo), echo, stop).run(host, port, address)
             echo("Stopping ...")
-        echo(f"{family.killed} did not heed and had to be killed." if family.killed else "Everything has ended.")
+        killed = " and ".join(family.killed)
+        echo(f"{killed} did not heed and had to be killed." if killed else "Everything has ended.")
         return code
 
 

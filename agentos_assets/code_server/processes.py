@@ -16,7 +16,7 @@ from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from typing import Any
 
-from agentos_assets.code_server import preload, rest
+from agentos_assets.code_server import insisting, preload, rest
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks at whether the fork server lives."""
@@ -35,6 +35,7 @@ class ForkedRuns:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._lives: list[Connection] = []
         self._rest_from = 0.0
+        self._ended = threading.Event()
 
     def warm_up(self) -> None:
         """Start the fork server. It takes on this process's environment and descriptors, so call it before anything
@@ -42,11 +43,11 @@ class ForkedRuns:
         self._context.set_forkserver_preload(list(preload.MODULES))
         forkserver.ensure_running()
 
-    def keep_warm(self, ended: threading.Event) -> None:
-        """A fork server that has died is started again before somebody waits for it: importing takes seconds. The rest
-        it imports at a quiet moment."""
+    def keep_warm(self) -> None:
+        """Until `end`. A fork server that has died is started again before somebody waits for it: importing takes
+        seconds. The rest it imports at a quiet moment."""
         complete, self._rest_from = None, time.monotonic() + REST_AFTER
-        while not ended.wait(LOOK_AGAIN):
+        while not self._ended.wait(LOOK_AGAIN):
             forkserver.ensure_running()
             if self._quiet() and (complete is None or not _is_there(complete)):
                 complete = self._import_rest()
@@ -68,6 +69,10 @@ class ForkedRuns:
             return int(heard.recv())
         return None
 
+    def end(self) -> None:
+        """No run begins any more: it would start the fork server anew, and outlive whoever was told to end."""
+        self._ended.set()
+
     def Queue(self) -> Queue[Any]:  # noqa: N802 - Dagster's names
         return self._context.Queue()
 
@@ -75,7 +80,7 @@ class ForkedRuns:
         return self._context.Event()
 
     def Process(self, target: Callable[..., object], args: Sequence[Any]) -> RunProcess:  # noqa: N802
-        process = RunProcess(target, args, self._environ)
+        process = RunProcess(target, args, self._environ, self._ended)
         self._lives.append(process.life)
         return process
 
@@ -86,20 +91,27 @@ class RunProcess(ForkServerProcess):
     The run holds the writing end of a pipe, which the system closes with the process, whoever its parent is by then.
     """
 
-    def __init__(self, target: Callable[..., object], args: Sequence[Any], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: Callable[..., object], args: Sequence[Any], environ: Mapping[str, str], ended: threading.Event
+    ) -> None:
         self.life, line = multiprocessing.Pipe(duplex=False)
         super().__init__(target=_in_environment, args=(line, environ, target, args))
-        self._line = line
+        self._line, self._ended = line, ended
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to the run: its end of the pipe goes with the arguments."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("life", "_line")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("life", "_line", "_ended")}
 
     def start(self) -> None:
+        """Raises RuntimeError once no run begins any more."""
         try:
+            if self._ended.is_set():
+                raise RuntimeError("the code server ends, no run begins any more")
             super().start()
         finally:
             self._line.close()
+        if self._ended.is_set():  # it came meanwhile, perhaps before there was a process to be told
+            self.terminate()
 
     def is_alive(self) -> bool:
         return super().is_alive() or not self.life.poll()
@@ -119,5 +131,6 @@ def _in_environment(
     signal.signal(rest.SIGNAL, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(environ)
+    insisting.insist()
     with line:
         target(*args)

@@ -103,9 +103,9 @@ def serve(socket: str, module: str, runs: ForkedRuns) -> None:
         location_name=LOCATION,
         server_threadpool_executor=workers,
     )
-    server, stopping = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket), _told_to_stop()
+    server, stopping = DagsterGrpcServer(ending, servicer, logger, workers, socket=socket), _told_to_stop(runs)
     expect(root, limits_of(module))
-    threading.Thread(target=runs.keep_warm, args=(stopping,), daemon=True).start()
+    threading.Thread(target=runs.keep_warm, daemon=True).start()
     threading.Thread(target=start_runs, args=(socket, logger, stopping), daemon=True).start()
     try:
         server.serve()  # type: ignore[no-untyped-call]
@@ -116,12 +116,13 @@ def serve(socket: str, module: str, runs: ForkedRuns) -> None:
         os.killpg(0, signal.SIGTERM)
 
 
-def _told_to_stop() -> threading.Event:
+def _told_to_stop(runs: ForkedRuns) -> threading.Event:
     """Set as soon as a signal comes: while runs come to their end nothing is started any more."""
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
         stopping.set()
+        runs.end()
         raise KeyboardInterrupt
 
     for one in (signal.SIGINT, signal.SIGTERM):

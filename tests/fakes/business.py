@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +19,12 @@ from graphs.advance import advance
 from graphs.opening import open_platform
 
 MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+ABOUT_HERS = re.compile(r"[Aa]cme|workshop|books/|1,200|1,428|\b(?:1200|1428)(?:\.00| EUR)")
+"""What the invoice for Acme Studio holds. Its amounts without cents could stand in any id."""
+
+
+def secrets_in(text: str) -> list[str]:
+    return ABOUT_HERS.findall(text)
 
 
 class Shop:

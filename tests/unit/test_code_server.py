@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,54 @@ def main():
 if __name__ == "__main__":
     main()
 """
+ENDED = """
+import os, signal, sys, time
+from multiprocessing import forkserver
+import psutil
+from agentos_assets.code_server import preload, processes
+
+def stay():
+    time.sleep(60)
+
+def main():
+    preload.MODULES = ("slow_to_import",)
+    runs = processes.ForkedRuns(dict(os.environ))
+    meanwhile, late = (runs.Process(target=stay, args=[]) for _ in range(2))
+    runs.warm_up()
+    signal.signal(signal.SIGALRM, lambda *_: runs.end())
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    meanwhile.start()
+    meanwhile.join(20)
+    assert meanwhile.exitcode == -signal.SIGTERM, meanwhile.exitcode
+    psutil.Process(forkserver._forkserver._forkserver_pid).kill()
+    try:
+        late.start()
+    except RuntimeError as refused:
+        print(refused)
+    assert not late.is_alive()
+    assert {one.status() for one in psutil.Process().children() if "forkserver" in str(one)} <= {"zombie"}
+
+if __name__ == "__main__":
+    main()
+"""
+INSISTING = """
+import time
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._utils.interrupts import raise_interrupts_as
+from agentos_assets.code_server.insisting import insist
+
+insist(again=0.2)
+with raise_interrupts_as(DagsterExecutionInterruptedError):
+    try:
+        print("asked", flush=True)
+        time.sleep(30)
+    except BaseException:
+        print("swallowed", flush=True)
+    try:
+        time.sleep(30)
+    except DagsterExecutionInterruptedError:
+        print("heeded", flush=True)
+"""
 PRELOADED = """
 import importlib, json, psutil, threading
 from agentos_assets.code_server import preload, rest
@@ -89,9 +138,9 @@ def run(runs, queue):
 def main():
     preload.MODULES = ("json", preload.HEEDING)
     os.environ.update(preload.SETTINGS)
-    runs, ended = processes.ForkedRuns(dict(os.environ)), threading.Event()
+    runs = processes.ForkedRuns(dict(os.environ))
     runs.warm_up()
-    threading.Thread(target=runs.keep_warm, args=(ended,), daemon=True).start()
+    threading.Thread(target=runs.keep_warm, daemon=True).start()
     queue = runs.Queue()
     imported, threads, fork_server = run(runs, queue)
     assert not imported
@@ -99,7 +148,7 @@ def main():
     while (now := run(runs, queue)) != (True, threads, fork_server):
         assert time.monotonic() < until, now
         time.sleep(1.5)
-    ended.set()
+    runs.end()
     print("all well")
 
 if __name__ == "__main__":
@@ -123,9 +172,9 @@ def run(runs, queue):
 def main():
     processes.REST_AFTER, processes.LOOK_AGAIN = 0.0, 0.1
     preload.MODULES = ("slow_to_import", preload.HEEDING)
-    runs, ended = processes.ForkedRuns(dict(os.environ)), threading.Event()
+    runs = processes.ForkedRuns(dict(os.environ))
     runs.warm_up()
-    keeper = threading.Thread(target=runs.keep_warm, args=(ended,), daemon=True)
+    keeper = threading.Thread(target=runs.keep_warm, daemon=True)
     keeper.start()
     time.sleep(0.5)
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
@@ -135,7 +184,7 @@ def main():
     time.sleep(1.0)
     assert run(runs, queue) == first
     assert keeper.is_alive()
-    ended.set()
+    runs.end()
     print("all well")
 
 if __name__ == "__main__":
@@ -202,6 +251,25 @@ def test_a_fork_server_killed_while_it_starts_is_started_again_and_outlives_a_li
     environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
     assert done.stdout == "all well\n", done.stderr
+
+
+def test_no_run_begins_once_the_code_server_ends_and_one_that_was_beginning_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "ended.py"
+    script.write_text(ENDED)
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(2)")
+    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "the code server ends, no run begins any more\n", done.stderr
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_swallows_the_request_to_end_is_asked_again(asked: signal.Signals) -> None:
+    command = [sys.executable, "-c", INSISTING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "asked\n"
+        run.send_signal(asked)
+        assert run.stdout.read() == "swallowed\nheeded\n"
 
 
 def test_what_is_imported_before_the_fork_starts_nothing_and_opens_nothing() -> None:

@@ -12,8 +12,7 @@ from agentos.platform import open_store
 from agentos_assets.checks.outside import OUTSIDE
 from agentos_assets.definitions import defs
 from agentos_assets.links import to_task
-
-SECRETS = ("acme", "Acme", "1200", "1428", "1,200", "workshop", "books/")
+from tests.fakes.business import secrets_in
 
 
 def results(run: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
@@ -26,8 +25,7 @@ def text(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
 
 
 def assert_no_secrets(instance: dg.DagsterInstance, run_id: str) -> None:
-    stored = "".join(repr(entry) for entry in instance.all_logs(run_id))
-    assert [word for word in SECRETS if word in stored] == []
+    assert secrets_in("".join(repr(entry) for entry in instance.all_logs(run_id))) == []
 
 
 def outside(instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
