@@ -155,5 +155,6 @@ def _receive(invoice: dict[str, Any], paid: Money, on: date, name: str, words: d
             "currency": paid.currency,
         },
         subject=invoice["client"],
+        rests_on=(invoice["effect"],) if "effect" in invoice else (),  # an answer recorded earlier names none
         amounts=Amounts(net=paid, vat=nothing, gross=paid),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from agentos.errors import Permanent
 from agentos.money import Money
@@ -30,7 +30,8 @@ class Proposal(BaseModel):
     account and the verb it makes the idempotency key. `assigned` names what is filled in last, with `effect.started`:
     {"number": "series:invoice", "date": "today", "pdf": "receipt:invoice.pdf"}; the texts at the JSON pointers
     in `fill` have their `⟦name⟧` replaced then, and nothing else is looked at. The approval covers everything else.
-    `after` lists the slots that must be done first.
+    `after` lists the slots that must be done first; `rests_on` keys of earlier effects, of any task, that must still
+    stand: a payment rests on its invoice.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Proposal(BaseModel):
     assigned: dict[str, str] = {}
     fill: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    rests_on: tuple[str, ...] = Field(default=(), exclude_if=lambda keys: not keys)  # older approvals keep their digest
 
 
 class Receipt(BaseModel):

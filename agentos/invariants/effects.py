@@ -60,6 +60,21 @@ def proposed(world: World, record: Record) -> Iterator[str]:
     yield f"{data['source']} proposed nothing with digest {data['approved'][:16]}"
 
 
+@before("effect.rests", "effect.started")
+def rests(world: World, record: Record) -> Iterator[str]:
+    """What an effect rests on stands when it first begins: no payment is booked on an invoice that was taken back."""
+    data = record.data
+    task = world.task(record)
+    if task is None or data["attempt"] != 1 or not data.get("source") or data["authority"] == ADOPTED:
+        return
+    for raw in [raw for group in proposals_of(world, task, data["source"]) for raw in group]:
+        if raw.get("slot") == data["slot"]:
+            for key in raw.get("rests_on", ()):
+                target = world.effects.get(key)
+                if target is None or not target.done or target.undone:
+                    yield f"{data['effect']} rests on {key}, which does not stand"
+
+
 @before("effect.payload", "effect.started")
 def payload(world: World, record: Record) -> Iterator[str]:
     """The payload that is handed over is the approved one with what was assigned last, and has the digest on record."""

@@ -27,8 +27,9 @@ LEDGER = "ledger:main"
 @dataclass
 class Owed:
     """One invoice. Amounts in `currency`; `payments` counts those booked and not reversed; `taken` is the how-manieth
-    that was booked last, reversed or not: the next one is another."""
+    that was booked last, reversed or not: the next one is another. `effect` is the key under which it was issued."""
 
+    effect: str
     number: str
     client: str
     gross: Decimal
@@ -46,9 +47,9 @@ class Owed:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "number": self.number, "client": self.client, "gross": str(self.gross), "currency": self.currency,
-            "issued_on": self.issued_on, "due": self.due, "paid": str(self.paid), "open": str(self.open),
-            "payments": self.payments, "taken": self.taken, "cancelled": self.cancelled,
+            "effect": self.effect, "number": self.number, "client": self.client, "gross": str(self.gross),
+            "currency": self.currency, "issued_on": self.issued_on, "due": self.due, "paid": str(self.paid),
+            "open": str(self.open), "payments": self.payments, "taken": self.taken, "cancelled": self.cancelled,
         }  # fmt: skip
 
 
@@ -133,7 +134,14 @@ def _issued(log: Reader, key: str, client: str | None = None) -> Owed | None:
     gross = Amounts.model_validate(started.data["amounts"]).gross
     issued_on, due = (str(receipt.data.get(name) or "") for name in ("issued_on", "due"))
     return Owed(
-        str(number), started.subject or "", gross.amount, gross.currency, issued_on, due, cancelled=is_undone(log, key)
+        key,
+        str(number),
+        started.subject or "",
+        gross.amount,
+        gross.currency,
+        issued_on,
+        due,
+        cancelled=is_undone(log, key),
     )
 
 

@@ -22,6 +22,7 @@ from agentos.tasks.gate import authority_of, fail_step, granted_reasons, newest_
 from agentos.tasks.items import Item, filled, receipt_of, started_of, taken_by_another
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.plan import Step
+from agentos.tasks.resting import fallen, wavering
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
 from agentos.tasks.state import EffectState
@@ -35,6 +36,8 @@ MEND_ABOVE = {"site.slug_taken"}
 """Permanent failures that the proposing step can mend in another round: it makes another proposal, which asks anew."""
 TAKEN, MEANWHILE = "effect.taken", "another task has done something else in its place meanwhile"
 """Its business slot was taken by another task between proposal and claim: proposed again, it is looked at anew."""
+FALLEN = "effect.fallen"
+"""What it rests on does not stand any more: proposed again, it is looked at anew."""
 MOST_ROUNDS = 5
 
 
@@ -65,10 +68,16 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
         return False
     if state is not None and state.status == "waiting" and not await _try_again(run, step, item, state):
         return False
+    sure = state is None or state.code != UNSURE
+    if sure and (why := fallen(run.platform.log, item)):
+        await send_back(run, step, item, FALLEN, why)
+        return False
+    if sure and (why := wavering(run.platform.log, item)):
+        raise Until(run.now() + ELSEWHERE, f"{item.proposal.title}: {why}")
     _hold(run, step, item, authority)
     _check_circuit(run, item)
-    await _start(run, step, item, authority, before)
-    return await _do(run, step, item, sure=state is None or state.code != UNSURE)
+    await _start(run, step, item, authority, before, sure=sure)
+    return await _do(run, step, item, sure=sure)
 
 
 async def find_out(run: TaskRun, step: Step, item: Item, state: EffectState) -> bool:
@@ -137,9 +146,12 @@ def _check_circuit(run: TaskRun, item: Item) -> None:
         raise Until(run.now() + timedelta(seconds=error.retry_after or BACKOFF_BASE), str(error)) from None
 
 
-async def _start(run: TaskRun, step: Step, item: Item, authority: str | None, before: Record | None) -> None:
-    """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start, and that
-    the effect's newest start is still `before`."""
+async def _start(
+    run: TaskRun, step: Step, item: Item, authority: str | None, before: Record | None, *, sure: bool
+) -> None:
+    """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start, that
+    the effect's newest start is still `before`, and that what it rests on stands, where no earlier try may have
+    acted."""
     packed = await run.pack(item.proposal.payload, item.proposal.subject)
     seen, granted = run.state.seq, granted_reasons(run, step.id, item)
     by = authority or authority_of(run, step.id, item)
@@ -147,6 +159,8 @@ async def _start(run: TaskRun, step: Step, item: Item, authority: str | None, be
     def on(reader: Reader) -> list[NewEvent]:
         _refuse_stale(run, reader, seen)
         _refuse_begun(reader, item, before)
+        if sure and (why := fallen(reader, item) or wavering(reader, item)):
+            raise Stale(why)
         if run.state.rehearsal:
             raise Refused("a rehearsal does nothing outside", code="effect.rehearsal")
         if authority is None:
