@@ -23,7 +23,8 @@ from agentos.events.record import Record
 from agentos.ids import digest
 from agentos.secrets.sealing import MARK
 from agentos.views.files import only_writer, publish
-from agentos.views.typed import FINGERPRINT, SCHEMA, Packed, Rows, conformed, of_types, together
+from agentos.views.rows import Packed, Rows, conformed, of_types, together
+from agentos.views.typed import FINGERPRINT, SCHEMA
 
 if TYPE_CHECKING:
     from agentos.platform import Store
