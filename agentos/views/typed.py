@@ -2,8 +2,8 @@
 reads. No free text: goals, titles, names and sentences stay in the log.
 
 A function for each type of event gives the values of the columns that it fills, as `agentos.views.rows` takes them:
-times in microseconds since 1970, amounts and dates as text, lists as JSON. An event of another type, and one whose payload is
-forgotten, fills none: it reads as its envelope only.
+times in microseconds since 1970, amounts and dates as text, lists as JSON. An event of another type, and one whose
+payload is forgotten, fills none: it reads as its envelope only.
 """
 
 from __future__ import annotations
