@@ -22,10 +22,10 @@ manifest = Manifest(
     role="bookkeeper",
     version="1",
     outcome="The books say what each client has paid, and what is still owed.",
-    capabilities=("business.get", "clients.get", "invoices.list"),
+    capabilities=("business.get", "clients.get", "invoices.list", "invoices.standing"),
     effects=("ledger.receive",),
     failure_modes=(
-        "The invoice is not named, or is none of this client's: it asks which one it was.",
+        "The invoice is not named, is none of this client's, or is taken back: it asks which one it was.",
         "More was paid than is open: a card asks before it is booked.",
         "The day of the payment can't be read, or lies ahead: it asks.",
     ),
@@ -76,7 +76,11 @@ async def run(request: Request, kit: Kit) -> Result:
     """Raises Question for what is missing or does not fit, Permanent for what is no payment."""
     business = Business.model_validate(await kit.use("business.get"))
     client = await kit.use("clients.get", id=request.client)
-    invoice = _invoice(request, kit.answers, await kit.use("invoices.list", client=request.client))
+    known = await kit.use("invoices.list", client=request.client)
+    invoice = _invoice(request, kit.answers, known)
+    if "effect" in invoice:  # a list recorded earlier does not say it
+        others = list(_choices([one for one in known if one is not invoice]))
+        await kit.use("invoices.standing", number=invoice["number"], effect=invoice["effect"], others=others)
     today = kit.now.astimezone(ZoneInfo(business.timezone)).date()
     on = _day(kit.answers.get("paid_on") or request.paid_on, today)
     paid, reasons = _amount(request, invoice)

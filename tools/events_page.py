@@ -72,7 +72,10 @@ ABOUT = {
     "effect.started": About("claimed: policy, grant, lease and stop switch held in this transaction. Before `do`",
                             key="effect.started/EFFECT/ATTEMPT"),
     "effect.done": About("`do` returned its receipt", key="effect.done/EFFECT"),
-    "effect.failed": About("`do` failed: tried again at `retry_at`, or for good", key="effect.failed/EFFECT/ATTEMPT"),
+    "effect.failed": About(
+        "`do` failed: tried again at `retry_at`, or for good; the latter may follow the former",
+        key="effect.failed/EFFECT/ATTEMPT or effect.failed/EFFECT/ATTEMPT/last",
+    ),
     "effect.in_doubt": About("it may have happened; a card asks", key="effect.in_doubt/EFFECT/ATTEMPT"),
     "effect.found": About("it had happened: `find` or the operator says so. Stands in place of `effect.done`",
                           key="effect.done/EFFECT"),

@@ -62,10 +62,10 @@ def proposed(world: World, record: Record) -> Iterator[str]:
 
 @before("effect.rests", "effect.started")
 def rests(world: World, record: Record) -> Iterator[str]:
-    """What an effect rests on stands when it first begins: no payment is booked on an invoice that was taken back."""
+    """What an effect rests on stands when it begins: no payment is booked on an invoice that was taken back."""
     data = record.data
     task = world.task(record)
-    if task is None or data["attempt"] != 1 or not data.get("source") or data["authority"] == ADOPTED:
+    if task is None or not data.get("source") or data["authority"] == ADOPTED:
         return
     for raw in [raw for group in proposals_of(world, task, data["source"]) for raw in group]:
         if raw.get("slot") == data["slot"]:

@@ -28,11 +28,12 @@ from agentos.events.types import (
 from agentos.reconcile.closing import closed
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.reservations import settled_in_full
+from agentos.tasks.resting import resting
 from agentos.tasks.run import intent_subject, stream_of
 from agentos.tasks.said import edited, said
 from agentos.tasks.state import CardState, TaskState, downstream, fold
 from agentos.tasks.switch import Switch
-from agentos.tasks.undoable import Undoable, resting
+from agentos.tasks.undoable import Undoable
 
 LARGE_TEXT = 32_768
 """Bytes of raw input above which it is kept as a blob."""

@@ -120,6 +120,22 @@ async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
     return [one.to_json() for one in found.values()]
 
 
+async def invoices_standing(run: TaskRun, *, number: str, effect: str, others: list[str]) -> bool:
+    """True for an invoice that nobody takes back; otherwise it is asked which one was paid. Looked at anew after each
+    answer, since an undo comes to its end meanwhile."""
+    from agentos.tasks.items import is_undone
+    from agentos.tasks.resting import being_undone
+
+    log = run.platform.log
+    if is_undone(log, effect):
+        how = "was taken back by a credit note"
+    elif being_undone(log, effect):
+        how = "is being taken back"
+    else:
+        return True
+    raise Question("invoice", f"Invoice {number} {how}. Which one was paid?", tuple(others))
+
+
 async def site_slugs(run: TaskRun) -> list[str]:
     """Slugs that are taken, by posts and by drafts of the operator's that are not committed yet."""
     system = run.platform.systems["site"]
@@ -165,6 +181,7 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "business.get": business_get,
     "business.answers": business_answers,
     "invoices.list": invoices_list,
+    "invoices.standing": invoices_standing,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
     "views.catalogue": views_catalogue,

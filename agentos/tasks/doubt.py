@@ -77,10 +77,12 @@ async def recover(run: TaskRun, step: str, item: Item, state: EffectState) -> bo
 
 
 def failed_event(run: TaskRun, item: Item, state: EffectState, kind: Any, code: str, why: str) -> NewEvent:
-    """A failure after which it may be tried at once (transient), or not at all (permanent)."""
+    """A failure after which it may be tried at once (transient), or not at all (permanent). A try that had failed for a
+    passing reason has that on record: that it was the last one is said beside it."""
     retry_at = run.now() if kind == "transient" else None
     fact = EffectFailed(effect=item.key, attempt=state.attempt, kind=kind, code=code, why=why, retry_at=retry_at)
-    return run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}", subject=item.proposal.subject)
+    last = "/last" if state.status == "waiting" else ""
+    return run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}{last}", subject=item.proposal.subject)
 
 
 async def doubt(run: TaskRun, step: str, item: Item, state: EffectState, why: str, nth: int = 1) -> None:

@@ -165,13 +165,13 @@ def taken_by_another(run: TaskRun, item: Item) -> bool:
     approved = started.data["approved"]
     if done is None or done.forgotten or not approved:
         return False
-    return approved != item.digest or _proposed_before(run, item, done)
+    return approved != item.digest or proposed_before(run, item, done)
 
 
-def _proposed_before(run: TaskRun, item: Item, done: Record) -> bool:
+def proposed_before(run: TaskRun, item: Item, record: Record | None) -> bool:
     round = run.state.step(item.source).round
     proposed = run.platform.log.by_key(f"step.completed/{run.task}/{item.source}/{round}")
-    return proposed is not None and proposed.seq < done.seq
+    return proposed is not None and record is not None and proposed.seq < record.seq
 
 
 def undo_item(run: TaskRun, key: str) -> Item:

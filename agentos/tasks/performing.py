@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from agentos.effects.port import Receipt
+from agentos.effects.port import Absent, Found, Receipt
 from agentos.errors import InDoubt, Permanent, Refused, Transient
 from agentos.events.log import Reader
 from agentos.events.record import NewEvent, Record
@@ -16,13 +16,22 @@ from agentos.outside import Outcome, backoff
 from agentos.policy import Allow, decide
 from agentos.tasks import cards
 from agentos.tasks.assign import assigned_values
-from agentos.tasks.doubt import UNSURE, doubt, failed_event, known_effect, payload_of, recover, settle_doubt
+from agentos.tasks.doubt import (
+    UNSURE,
+    doubt,
+    failed_event,
+    known_effect,
+    look,
+    payload_of,
+    recover,
+    settle_doubt,
+)
 from agentos.tasks.facts import effect_action, effect_context
 from agentos.tasks.gate import authority_of, fail_step, granted_reasons, newest_card
-from agentos.tasks.items import Item, filled, receipt_of, started_of, taken_by_another
+from agentos.tasks.items import Item, filled, proposed_before, receipt_of, started_of, taken_by_another
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.plan import Step
-from agentos.tasks.resting import fallen, wavering
+from agentos.tasks.resting import fallen
 from agentos.tasks.run import TaskRun
 from agentos.tasks.signals import Until
 from agentos.tasks.state import EffectState
@@ -64,20 +73,16 @@ async def perform(run: TaskRun, step: Step, item: Item, authority: str | None) -
         raise Until(run.now() + ELSEWHERE, f"{item.proposal.title}: another task is on it")
     if state is not None and state.status in ("started", "in_doubt"):
         return await find_out(run, step, item, state)
-    if state is not None and state.status == "failed" and not await _take_up(run, step, item, state):
+    if why := fallen(run.platform.log, item):
+        return await _fall(run, step, item, state, why)
+    if state is not None and state.status == "failed" and not await _take_up(run, step, item, state, before):
         return False
     if state is not None and state.status == "waiting" and not await _try_again(run, step, item, state):
         return False
-    sure = state is None or state.code != UNSURE
-    if sure and (why := fallen(run.platform.log, item)):
-        await send_back(run, step, item, FALLEN, why)
-        return False
-    if sure and (why := wavering(run.platform.log, item)):
-        raise Until(run.now() + ELSEWHERE, f"{item.proposal.title}: {why}")
     _hold(run, step, item, authority)
     _check_circuit(run, item)
-    await _start(run, step, item, authority, before, sure=sure)
-    return await _do(run, step, item, sure=sure)
+    await _start(run, step, item, authority, before)
+    return await _do(run, step, item, sure=state is None or state.code != UNSURE)
 
 
 async def find_out(run: TaskRun, step: Step, item: Item, state: EffectState) -> bool:
@@ -87,11 +92,26 @@ async def find_out(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
     return await settle_doubt(run, step.id, item, state)
 
 
-async def _take_up(run: TaskRun, step: Step, item: Item, state: EffectState) -> bool:
-    """It failed for good. Another proposal is another thing; an undo goes on when the operator says "retry"; anything
-    else
-    ends its step."""
-    if item.undoes is None and state.data["approved"] != item.digest:
+async def _fall(run: TaskRun, step: Step, item: Item, state: EffectState | None, why: str) -> bool:
+    """What it rests on does not stand: back to the step that proposed it. A try that may have acted is looked up first:
+    True when it did."""
+    if state is not None and state.status == "waiting":
+        if state.code == UNSURE:
+            found = await look(run, state)
+            if isinstance(found, Found):
+                return True
+            if not (isinstance(found, Absent) and item.verb.absence):
+                await doubt(run, step.id, item, state, f"a lost worker may have done it; {why}")
+                return False
+        await _record_failed(run, item, state, FALLEN, why)
+    await send_back(run, step, item, FALLEN, why)
+    return False
+
+
+async def _take_up(run: TaskRun, step: Step, item: Item, state: EffectState, before: Record | None) -> bool:
+    """It failed for good. Another proposal, or the same one made since, is another thing; an undo goes on when the
+    operator says "retry"; anything else ends its step."""
+    if item.undoes is None and (state.data["approved"] != item.digest or not proposed_before(run, item, before)):
         return True
     if item.undoes is None:
         await fail_step(run, step.id, "effect.failed", [f"{item.proposal.title}: {state.why}"])
@@ -146,12 +166,9 @@ def _check_circuit(run: TaskRun, item: Item) -> None:
         raise Until(run.now() + timedelta(seconds=error.retry_after or BACKOFF_BASE), str(error)) from None
 
 
-async def _start(
-    run: TaskRun, step: Step, item: Item, authority: str | None, before: Record | None, *, sure: bool
-) -> None:
+async def _start(run: TaskRun, step: Step, item: Item, authority: str | None, before: Record | None) -> None:
     """The claim: stop switch, lease, denial and policy are checked in the transaction that records the start, that
-    the effect's newest start is still `before`, and that what it rests on stands, where no earlier try may have
-    acted."""
+    the effect's newest start is still `before`, and that what it rests on stands."""
     packed = await run.pack(item.proposal.payload, item.proposal.subject)
     seen, granted = run.state.seq, granted_reasons(run, step.id, item)
     by = authority or authority_of(run, step.id, item)
@@ -159,7 +176,7 @@ async def _start(
     def on(reader: Reader) -> list[NewEvent]:
         _refuse_stale(run, reader, seen)
         _refuse_begun(reader, item, before)
-        if sure and (why := fallen(reader, item) or wavering(reader, item)):
+        if why := fallen(reader, item):
             raise Stale(why)
         if run.state.rehearsal:
             raise Refused("a rehearsal does nothing outside", code="effect.rehearsal")
@@ -275,15 +292,20 @@ async def _failed_for_now(
 
 
 async def _failed_for_good(run: TaskRun, step: Step, item: Item, state: EffectState, code: str, why: str) -> None:
-    """Recorded with the voiding of its number. Then: another round of the proposing step, a card, or the step's end."""
-    failed = failed_event(run, item, state, "permanent", code, why)
-    await run.record(failed, *voided_numbers(run.platform.log, run.task, [state], code))
+    """Another round of the proposing step, a card, or the step's end."""
+    await _record_failed(run, item, state, code, why)
     if item.undoes is not None:
         await _ask_about_undo(run, step, item, state, why)
     elif code in MEND_ABOVE:
         await send_back(run, step, item, code, why)
     else:
         await fail_step(run, step.id, code, [f"{item.proposal.title}: {why}"])
+
+
+async def _record_failed(run: TaskRun, item: Item, state: EffectState, code: str, why: str) -> None:
+    """For good, with the voiding of its number."""
+    failed = failed_event(run, item, state, "permanent", code, why)
+    await run.record(failed, *voided_numbers(run.platform.log, run.task, [state], code))
 
 
 async def send_back(run: TaskRun, step: Step, item: Item, code: str, why: str) -> None:

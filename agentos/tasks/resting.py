@@ -1,33 +1,52 @@
-"""What an effect rests on: effects of other tasks that must still stand when it begins."""
+"""What rests on what: effects of one step on each other, and an effect on those of other tasks that must still stand
+when it begins."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 from agentos.events.log import Reader
+from agentos.events.record import Record
 from agentos.tasks.items import Item, is_undone, started_of, undo_key
 
 
+def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[str]:
+    """The slots of a step's effects that rest on these, one upon another. `effects`: as a card or their starts have
+    them, in the order in which they are done."""
+    out = set(slots)
+    found: list[str] = []
+    for effect in effects:
+        if effect["slot"] not in out and not out.isdisjoint(effect.get("after") or ()):
+            out.add(effect["slot"])
+            found.append(effect["slot"])
+    return found
+
+
 def fallen(reader: Reader, item: Item) -> str | None:
-    """A sentence on what was undone since this was proposed."""
-    gone = next((key for key in item.proposal.rests_on if is_undone(reader, key)), None)
-    return f"{_title(reader, gone)}: this was undone meanwhile" if gone is not None else None
+    """A sentence on what this rests on and does not stand, or may not for much longer."""
+    for key in item.proposal.rests_on:
+        if is_undone(reader, key):
+            return f"{_title(reader, key)}: this was undone meanwhile"
+        if being_undone(reader, key):
+            return f"{_title(reader, key)}: this is being undone"
+    return None
 
 
-def wavering(reader: Reader, item: Item) -> str | None:
-    """A sentence on what is just being undone: whether it falls is not known yet."""
-    going = next((key for key in item.proposal.rests_on if _being_undone(reader, undo_key(key))), None)
-    return f"{_title(reader, going)}: this is being undone" if going is not None else None
-
-
-def _being_undone(reader: Reader, undo: str) -> bool:
-    started = started_of(reader, undo)
-    if started is None or _is_over(reader, undo):
+def being_undone(reader: Reader, key: str) -> bool:
+    """Whether a task that still goes on has begun to take this back, or what rests on it: that goes first."""
+    started = started_of(reader, key)
+    if started is None or started.forgotten:
         return False
-    failed = reader.by_key(f"effect.failed/{undo}/{started.data['attempt']}")
-    return failed is None or failed.forgotten or failed.data["kind"] != "permanent"
+    begun = [one for one in reader.read(stream=started.stream, types=("effect.started",)) if not one.forgotten]
+    step = [one.data for one in begun if one.data["step"] == started.data["step"]]
+    slots = {started.data["slot"], *resting(step, [started.data["slot"]])}
+    undos = (started_of(reader, undo_key(one["effect"])) for one in step if one["slot"] in slots)
+    return any(undo is not None and not _is_over(reader, undo) for undo in undos)
 
 
-def _is_over(reader: Reader, undo: str) -> bool:
-    return any(reader.by_key(f"{kind}/{undo}") is not None for kind in ("effect.done", "effect.refuted"))
+def _is_over(reader: Reader, undo: Record) -> bool:
+    return reader.by_key(f"task.closed/{undo.stream.removeprefix('task/')}") is not None
 
 
 def _title(reader: Reader, key: str) -> str:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from agentos.tasks.finder import Finder, NotFound
 from agentos.tasks.items import is_undone, receipt_of, started_of
+from agentos.tasks.resting import resting
 from agentos.tasks.state import TaskState
-
-
-def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[str]:
-    """The slots of a card's effects that rest on these, one upon another, in the card's order."""
-    out = set(slots)
-    found: list[str] = []
-    for effect in effects:  # they stand in the order in which they are done, so that one pass is enough
-        if effect["slot"] not in out and not out.isdisjoint(effect.get("after") or ()):
-            out.add(effect["slot"])
-            found.append(effect["slot"])
-    return found
 
 
 class Undoable(Finder):

@@ -11,13 +11,17 @@ import signal
 import threading
 import time
 
-AGAIN = 2.0
-"""Seconds for a run to end once it was asked."""
+AGAIN = 5.0
+"""Seconds for a run to end once it was asked: less than `agentos up` gives it. What is being done outside has as long
+to finish; what is cut off then is looked up by the next run."""
 REQUESTS = {signal.SIGINT, signal.SIGTERM}
 
 
 def insist(again: float = AGAIN) -> None:
-    """From the main thread, once. Python tells of a signal over the pipe whatever becomes of its handler."""
+    """From the main thread, once. Python tells of a signal over the pipe whatever becomes of its handler.
+
+    Neither may the run fork, whose children would write to the pipe, nor an event loop take signals over.
+    """
     heard, line = os.pipe()
     os.set_blocking(line, False)
     signal.set_wakeup_fd(line, warn_on_full_buffer=False)

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -41,7 +42,7 @@ class CodeServer(DagsterApiServer):
     def __init__(self, runs: ForkedRuns, root: Path, **settings: Any) -> None:
         super().__init__(**settings)
         self._mp_ctx = cast(Any, runs)
-        self._root = root
+        self._runs, self._root = runs, root
 
     def ReloadCode(  # noqa: N802
         self, _request: dagster_api_pb2.ReloadCodeRequest, _context: object
@@ -69,6 +70,7 @@ class CodeServer(DagsterApiServer):
             beat(self._root, str(getattr(deserialize_value(asked), field)))
 
     def _make_way(self) -> None:
+        self._runs.end()
         with DagsterInstance.get() as instance:
             end_runs(instance)
         time.sleep(LOOK_AGAIN)
@@ -121,12 +123,19 @@ def _told_to_stop(runs: ForkedRuns) -> threading.Event:
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        listen(again)  # a second signal may come while an event is being set, whose lock it would wait for
         stopping.set()
         runs.end()
         raise KeyboardInterrupt
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, stop)
+    def again(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def listen(how: Callable[[int, FrameType | None], None]) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, how)
+
+    listen(stop)
     return stopping
 
 

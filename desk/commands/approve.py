@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from agentos.tasks.undoable import resting
+from agentos.tasks.resting import resting
 from desk.deciding import cards_named, then_on
 from desk.options import as_command
 from desk.render.style import line

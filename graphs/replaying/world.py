@@ -129,7 +129,7 @@ class RecordedSystem(Wrapped):
         end = self._log.outcome_of(key)
         if end is not None and end.type == "effect.found":
             return Found(Receipt.model_validate(end.data["receipt"]))
-        if end is not None and end.type == "effect.failed" and end.data["code"] == "effect.lost":
+        if end is not None and end.type == "effect.failed" and end.data["code"] in ("effect.lost", "effect.fallen"):
             return Absent()
         why = str(end.data["why"]) if end is not None else ""
         return Unknown(why.removeprefix("the worker was lost while it ran; "))

@@ -19,7 +19,9 @@ from graphs.advance import advance
 from graphs.opening import open_platform
 
 MORNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-ABOUT_HERS = re.compile(r"[Aa]cme|workshop|books/|1,200|1,428|\b(?:1200|1428)(?:\.00| EUR)")
+ABOUT_HERS = re.compile(
+    r"[Aa]cme|workshop|books/|1,200|1,428|1\.(?:200|428),|\b(?:1200|1428)(?:[.,]0| EUR)|EUR (?:1200|1428)"
+)
 """What the invoice for Acme Studio holds. Its amounts without cents could stand in any id."""
 
 

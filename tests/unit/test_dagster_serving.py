@@ -210,6 +210,7 @@ def test_leaving_the_family_ends_children_and_grandchildren_even_stubborn_ones(
         assert second.process is not None
         pids = [*members(first.process.pid, 2), second.process.pid]
     assert gone(pids)
+    assert family.killed == ["first", "second"], "who looks for why it took so long is told where to look"
 
 
 def test_a_supervisor_killed_outright_leaves_nobody_and_frees_the_lock_when_they_are_gone(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -273,27 +276,184 @@ async def test_an_invoice_that_is_credited_between_look_and_claim_takes_no_payme
     await assert_asked_for_another(shop, state)
 
 
-async def test_a_payment_waits_while_its_invoice_is_being_taken_back(tmp_path: Path) -> None:
-    """The credit note can't be written for now; until that is over nobody knows whether the invoice stands."""
+@dataclass
+class Outside:
+    """What a system answers for a while. `passing`: verbs that fail for a passing reason; `never`: for good; `dying`:
+    the worker is lost before anything happened."""
+
+    passing: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    dying: tuple[str, ...] = ()
+
+    @contextmanager
+    def on(self, shop: Shop, system: str) -> Iterator[None]:
+        kind = type(shop.platform.systems[system])
+        do, find = kind.do, kind.find
+
+        def doing(itself: Any, verb: str, payload: Any, key: str) -> Any:
+            self._fail(verb)
+            return do(itself, verb, payload, key)
+
+        def finding(itself: Any, verb: str, payload: Any, key: str) -> Any:
+            self._fail(verb)
+            return find(itself, verb, payload, key)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(kind, "do", doing)
+            patched.setattr(kind, "find", finding)
+            yield
+
+    def _fail(self, verb: str) -> None:
+        if verb in self.dying:
+            raise Lost
+        if verb in self.passing:
+            raise Transient("it is busy")
+        if verb in self.never:
+            raise Permanent("it does not take that", code="test.never")
+
+
+class Lost(BaseException):
+    """The worker is gone."""
+
+
+async def until_lost(shop: Shop, task: str) -> None:
+    with pytest.raises(Lost):
+        await shop.advance(task)
+
+
+async def test_a_payment_asks_while_its_invoice_is_being_taken_back(tmp_path: Path) -> None:
+    """The credit note can't be written for now, so that nobody knows whether the invoice will stand."""
     shop = Shop(tmp_path)
     invoice = await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
     payment = await shop.run("Acme paid 400 EUR on invoice 2026-0001")
     undo = shop.desk.undo(shop.desk.undoable(invoice.id))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(type(shop.platform.systems["invoice"]), "do", busy)
+    with Outside(passing=("credit",)).on(shop, "invoice"):
         assert (await shop.advance(undo)).status == "parked"
     (card,) = payment.open_cards()
     shop.desk.approve(card.id)
-    waiting = await shop.advance(payment.id)
-    assert waiting.status == "parked"
-    assert [one["kind"] for one in waiting.parked] == ["until"]
+    state = await shop.advance(payment.id)
+    assert "Invoice 2026-0001 is being taken back" in asked(state).data["question"]["text"]
     shop.clock.advance(timedelta(minutes=10))
     assert (await shop.advance(undo)).status == "completed"
-    await assert_asked_for_another(shop, await shop.advance(payment.id))
+    assert "taken back by a credit note" in asked(await shop.answer(state, "2026-0001")).data["question"]["text"]
+    await assert_asked_for_another(shop, shop.desk.load(payment.id))
 
 
-def busy(*_: Any) -> None:
-    raise Transient("the folder of invoices is busy")
+@pytest.mark.parametrize("lost", [False, True], ids=["it waits", "its worker is lost"])
+async def test_an_invoice_that_is_half_taken_back_takes_no_payment(lost: bool, tmp_path: Path) -> None:
+    """Its booking is reversed before its credit note is written."""
+    shop = Shop(tmp_path)
+    invoice = await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
+    undo = shop.desk.undo(shop.desk.undoable(invoice.id))
+    if lost:
+        with Outside(dying=("credit",)).on(shop, "invoice"):
+            await until_lost(shop, undo)
+    else:
+        with Outside(passing=("reverse",)).on(shop, "ledger"):
+            assert (await shop.advance(undo)).status == "parked"
+    state = await shop.run("Acme paid 100 EUR on invoice 2026-0001")
+    assert "Invoice 2026-0001 is being taken back" in asked(state).data["question"]["text"]
+    shop.clock.advance(timedelta(minutes=10))
+    assert (await shop.advance(undo)).status == "completed"
+    await assert_asked_for_another(shop, await shop.answer(state, "2026-0001"))
+
+
+@pytest.mark.parametrize("end", ["left", "given up", "cancelled"])
+async def test_an_undo_that_came_to_nothing_leaves_an_invoice_that_can_be_paid(end: str, tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
+    issued = invoices(shop.platform.log)["2026-0001"].effect
+    undo = shop.desk.undo([issued])
+    failing = Outside(never=("credit",)) if end == "left" else Outside(passing=("credit",))
+    with failing.on(shop, "invoice"):
+        state = await shop.advance(undo)
+        while end == "given up" and not state.open_cards():
+            shop.clock.advance(timedelta(hours=2))
+            state = await shop.advance(undo)
+    if end == "cancelled":
+        shop.desk.cancel(undo, "she leaves it")
+    if end == "given up":
+        state = await shop.answer(state, "give up")
+        assert "effect.given_up" in {record.data["code"] for record in shop.platform.log.read(types=("effect.failed",))}
+    if end != "cancelled":
+        payment = await shop.run("Acme paid 400 EUR on invoice 2026-0001")
+        assert "is being taken back" in asked(payment).data["question"]["text"], "she may still say: retry"
+        assert (await shop.answer(state, "leave")).closed
+        shop.desk.cancel(payment.id, "told again")
+    paid = await shop.run("Acme paid 100 EUR on invoice 2026-0001")
+    assert paid.status == "completed"
+    assert not check_log(shop.platform.store).violations
+    shop.close()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["it waits", "its worker is lost"])
+async def test_a_payment_that_was_tried_goes_to_another_invoice_when_the_first_is_credited(
+    lost: bool, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path)
+    first = await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
+    second = await shop.approve(await shop.run("Invoice Acme Studio 500 EUR net for the talk"))
+    assert second.status == "completed"
+    payment = shop.desk.submit("Acme paid 100 EUR on invoice 2026-0001")
+    if lost:
+        with Outside(dying=("receive",)).on(shop, "ledger"):
+            await until_lost(shop, payment)
+    else:
+        with Outside(passing=("receive",)).on(shop, "ledger"):
+            assert (await shop.advance(payment)).status == "parked"
+    await credited(shop, first)
+    shop.clock.advance(timedelta(hours=1))
+    state = await shop.answer(await shop.advance(payment), "2026-0002")
+    assert state.status == "completed"
+    assert balances(tmp_path)["Assets:Bank"] == Decimal(100)
+    assert check(tmp_path) == ""
+    assert not check_log(shop.platform.store).violations
+    report = await replay(shop.platform, payment)
+    assert report.same, report.first_difference
+    shop.close()
+
+
+@pytest.mark.parametrize("booked", [False, True])
+async def test_a_payment_that_may_have_been_booked_is_looked_up_before_it_is_sent_back(
+    booked: bool, tmp_path: Path
+) -> None:
+    """Its worker was lost, and whether it had booked could not be told then."""
+    shop = Shop(tmp_path)
+    invoice = await shop.run("Invoice Acme Studio 300 EUR net for the workshop")
+    payment = shop.desk.submit("Acme paid 100 EUR on invoice 2026-0001")
+    ledger = type(shop.platform.systems["ledger"])
+    do = ledger.do
+
+    def booked_then_lost(*arguments: Any) -> None:
+        if booked:
+            do(*arguments)
+        raise Lost
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ledger, "do", booked_then_lost)
+        await until_lost(shop, payment)
+    with Outside(passing=("receive",)).on(shop, "ledger"):
+        assert (await shop.advance(payment)).status == "parked"
+    await credited(shop, invoice)
+    shop.clock.advance(timedelta(hours=1))
+    state = await shop.advance(payment)
+    if booked:
+        assert state.status == "completed"
+        assert balances(tmp_path)["Assets:Bank"] == Decimal(100)
+        assert not check_log(shop.platform.store).violations
+        shop.close()
+    else:
+        await assert_asked_for_another(shop, state)
+
+
+async def test_a_payment_that_failed_for_good_is_booked_when_it_is_told_again(tmp_path: Path) -> None:
+    shop = await invoiced(tmp_path)
+    with Outside(never=("receive",)).on(shop, "ledger"):
+        assert (await shop.run("Acme paid 100 EUR on invoice 2026-0001")).status == "failed"
+    assert (await shop.run("Acme paid 100 EUR on invoice 2026-0001")).status == "completed"
+    assert balances(tmp_path)["Assets:Bank"] == Decimal(100)
+    assert not check_log(shop.platform.store).violations
+    shop.close()
 
 
 # -- what is read to find an invoice
