@@ -22,7 +22,7 @@ manifest = Manifest(
     role="bookkeeper",
     version="1",
     outcome="The books say what each client has paid, and what is still owed.",
-    capabilities=("business.get", "clients.get", "invoices.list", "invoices.standing"),
+    capabilities=("business.get", "clients.get", "invoices.list", "invoices.named"),
     effects=("ledger.receive",),
     failure_modes=(
         "The invoice is not named, is none of this client's, or is taken back: it asks which one it was.",
@@ -77,10 +77,7 @@ async def run(request: Request, kit: Kit) -> Result:
     business = Business.model_validate(await kit.use("business.get"))
     client = await kit.use("clients.get", id=request.client)
     known = await kit.use("invoices.list", client=request.client)
-    invoice = _invoice(request, kit.answers, known)
-    if "effect" in invoice:  # a list recorded earlier does not say it
-        others = list(_choices([one for one in known if one is not invoice]))
-        await kit.use("invoices.standing", number=invoice["number"], effect=invoice["effect"], others=others)
+    invoice = await _invoice(request, kit, known)
     today = kit.now.astimezone(ZoneInfo(business.timezone)).date()
     on = _day(kit.answers.get("paid_on") or request.paid_on, today)
     paid, reasons = _amount(request, invoice)
@@ -88,12 +85,26 @@ async def run(request: Request, kit: Kit) -> Result:
     return Result(proposals=[_receive(invoice, paid, on, str(client["name"]), words)], reasons=reasons)
 
 
-def _invoice(request: Request, answers: dict[str, str], known: list[dict[str, Any]]) -> dict[str, Any]:
-    """The one invoice that was paid. An answer may be a choice: "2026-0012, 500.00 EUR open"."""
-    named = (answers["invoice"].split(",")[0] if "invoice" in answers else request.invoice or "").strip()
+async def _invoice(request: Request, kit: Kit, known: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one invoice that was paid, as it stands now. An answer may be a choice: "2026-0012, 500.00 EUR open"."""
+    answer = kit.answers.get("invoice")
+    named = (answer.split(",")[0] if answer is not None else request.invoice or "").strip()
+    if any("effect" not in one for one in known):  # a list that was recorded earlier
+        return _listed(request.client, named, known)
+    if answer is None:
+        _listed(request.client, named, known)
+    others = [one for one in known if one["number"].casefold() != named.casefold()]
+    found: dict[str, Any] = await kit.use(
+        "invoices.named", client=request.client, number=named, others=list(_choices(others))
+    )
+    return found
+
+
+def _listed(client: str, named: str, known: list[dict[str, Any]]) -> dict[str, Any]:
+    """Asks where the list says already that it can't be this one."""
     found = next((one for one in known if named and one["number"].casefold() == named.casefold()), None)
     if found is None:
-        why = f"{request.client} has no invoice {named}." if named else "No invoice is named."
+        why = f"{client} has no invoice {named}." if named else "No invoice is named."
         raise Question("invoice", f"{why} Which one was paid?", _choices(known))
     if found["cancelled"]:
         why = f"Invoice {found['number']} was taken back by a credit note."

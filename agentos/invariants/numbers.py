@@ -38,6 +38,13 @@ def void(world: World, record: Record) -> Iterator[str]:
         yield f"{record.data['text']} is used by {effect.key}"
 
 
+@before("number.again", "effect.started")
+def again(world: World, record: Record) -> Iterator[str]:
+    """A voided number is given to nothing any more."""
+    for text in world.voided.intersection(record.data["assigned"].values()):
+        yield f"{text} was voided"
+
+
 @before("number.used", *CLOSING)
 def used(world: World, record: Record) -> Iterator[str]:
     """Every number of a closed task is in a receipt, or voided on the record, or in an effect that is told as in doubt.

@@ -80,6 +80,7 @@ class World:
         self.series: dict[str, Series] = {}
         self.numbers: dict[tuple[str, int], tuple[str, str]] = {}
         """Taken and neither used nor voided: (series, number) -> (effect key, task)."""
+        self.voided: set[str] = set()
         self.files: dict[str, str | None] = {}
         """Path -> blob, of the operator's files that the invariants read."""
         self.clients: dict[str, tuple[str, ...]] = {}
@@ -180,6 +181,7 @@ class World:
         number = (data["series"], data["number"])
         if record.type == "number.voided":
             self.numbers.pop(number, None)
+            self.voided.add(data["text"])
             return
         series = self.series.setdefault(data["series"], Series())
         series.last, series.first = data["number"], False

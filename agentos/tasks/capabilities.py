@@ -120,20 +120,27 @@ async def invoices_list(run: TaskRun, *, client: str) -> list[dict[str, Any]]:
     return [one.to_json() for one in found.values()]
 
 
-async def invoices_standing(run: TaskRun, *, number: str, effect: str, others: list[str]) -> bool:
-    """True for an invoice that nobody takes back; otherwise it is asked which one was paid. Looked at anew after each
-    answer, since an undo comes to its end meanwhile."""
-    from agentos.tasks.items import is_undone
+async def invoices_named(run: TaskRun, *, client: str, number: str, others: list[str]) -> dict[str, Any]:
+    """The client's invoice that is named, as it stands now; one that is not there, or is taken back, is asked about.
+    Looked up anew after each answer: meanwhile one is issued, and an undo comes to its end."""
+    from agentos.tasks.invoices import invoices
     from agentos.tasks.resting import being_undone
 
-    log = run.platform.log
-    if is_undone(log, effect):
-        how = "was taken back by a credit note"
-    elif being_undone(log, effect):
-        how = "is being taken back"
-    else:
-        return True
-    raise Question("invoice", f"Invoice {number} {how}. Which one was paid?", tuple(others))
+    def now() -> tuple[dict[str, Any], str]:
+        found = invoices(run.platform.log, client).values()
+        one = next((one for one in found if one.number.casefold() == number.casefold()), None)
+        if one is None:
+            return {}, f"{client} has no invoice {number}."
+        if one.cancelled:
+            return {}, f"Invoice {one.number} was taken back by a credit note."
+        if being_undone(run.platform.log, one.effect):
+            return {}, f"Invoice {one.number} is being taken back."
+        return one.to_json(), ""
+
+    known, why = await asyncio.to_thread(now)
+    if why:
+        raise Question("invoice", f"{why} Which one was paid?", tuple(others))
+    return known
 
 
 async def site_slugs(run: TaskRun) -> list[str]:
@@ -181,7 +188,7 @@ CAPABILITIES: dict[str, Callable[..., Awaitable[Any]]] = {
     "business.get": business_get,
     "business.answers": business_answers,
     "invoices.list": invoices_list,
-    "invoices.standing": invoices_standing,
+    "invoices.named": invoices_named,
     "site.slugs": site_slugs,
     "compliance.rules": compliance_rules,
     "views.catalogue": views_catalogue,

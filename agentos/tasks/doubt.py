@@ -18,6 +18,9 @@ from agentos.tasks.values import unpack
 UNSURE = "effect.unsure"
 """An earlier try may have acted: a failure of the repeat says nothing about that one, and never counts as "not
 done"."""
+FALLEN = "effect.fallen"
+"""What it rests on does not stand any more: it was not done, and what is proposed in its place is looked at anew."""
+LAST = "/last"
 CHOICES = ("look again", "it happened", "it did not happen")
 
 
@@ -29,7 +32,7 @@ def known_effect(run: TaskRun, key: str) -> EffectState | None:
     other = fold(record.stream.removeprefix("task/"), run.platform.log.read(stream=record.stream))
     effect = other.effects.get(key)
     if effect is not None:
-        effect.elsewhere = not other.closed
+        effect.elsewhere = not other.closed and (effect.status, effect.code) != ("failed", FALLEN)
     return effect
 
 
@@ -76,13 +79,15 @@ async def recover(run: TaskRun, step: str, item: Item, state: EffectState) -> bo
     return False
 
 
-def failed_event(run: TaskRun, item: Item, state: EffectState, kind: Any, code: str, why: str) -> NewEvent:
-    """A failure after which it may be tried at once (transient), or not at all (permanent). A try that had failed for a
-    passing reason has that on record: that it was the last one is said beside it."""
+def failed_event(
+    run: TaskRun, item: Item, state: EffectState, kind: Any, code: str, why: str, *, last: bool = False
+) -> NewEvent:
+    """A failure after which it may be tried at once (transient), or not at all (permanent). `last`: this try failed for
+    a passing reason, which stands on record; now there will be no other."""
     retry_at = run.now() if kind == "transient" else None
     fact = EffectFailed(effect=item.key, attempt=state.attempt, kind=kind, code=code, why=why, retry_at=retry_at)
-    last = "/last" if state.status == "waiting" else ""
-    return run.event(fact, key=f"effect.failed/{item.key}/{state.attempt}{last}", subject=item.proposal.subject)
+    key = f"effect.failed/{item.key}/{state.attempt}{LAST if last else ''}"
+    return run.event(fact, key=key, subject=item.proposal.subject)
 
 
 async def doubt(run: TaskRun, step: str, item: Item, state: EffectState, why: str, nth: int = 1) -> None:

@@ -156,8 +156,8 @@ def started_of(reader: Reader, key: str) -> Record | None:
 
 def taken_by_another(run: TaskRun, item: Item) -> bool:
     """Whether another task has done something else under this key: its receipt says nothing of this item. The very same
-    is something else too when it was done after this was proposed: two payments of one amount are two. What was adopted
-    after a restore was approved by nobody, and counts as what was meant."""
+    is something else too when it was done after the proposing step had begun to look: two payments of one amount are
+    two. What was adopted after a restore was approved by nobody, and counts as what was meant."""
     log = run.platform.log
     started, done = started_of(log, item.key), log.by_key(f"effect.done/{item.key}")
     if started is None or started.forgotten or started.stream == run.stream or item.undoes is not None:
@@ -165,13 +165,14 @@ def taken_by_another(run: TaskRun, item: Item) -> bool:
     approved = started.data["approved"]
     if done is None or done.forgotten or not approved:
         return False
-    return approved != item.digest or proposed_before(run, item, done)
+    return approved != item.digest or _looked_before(run, item, done)
 
 
-def proposed_before(run: TaskRun, item: Item, record: Record | None) -> bool:
+def _looked_before(run: TaskRun, item: Item, done: Record) -> bool:
+    """A round's first attempt: what it asked is answered from the record ever after, however long a question waits."""
     round = run.state.step(item.source).round
-    proposed = run.platform.log.by_key(f"step.completed/{run.task}/{item.source}/{round}")
-    return proposed is not None and record is not None and proposed.seq < record.seq
+    begun = run.platform.log.by_key(f"step.started/{run.task}/{item.source}/{round}/1")
+    return begun is not None and begun.seq < done.seq
 
 
 def undo_item(run: TaskRun, key: str) -> Item:

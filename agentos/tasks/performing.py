@@ -17,6 +17,7 @@ from agentos.policy import Allow, decide
 from agentos.tasks import cards
 from agentos.tasks.assign import assigned_values
 from agentos.tasks.doubt import (
+    FALLEN,
     UNSURE,
     doubt,
     failed_event,
@@ -28,7 +29,7 @@ from agentos.tasks.doubt import (
 )
 from agentos.tasks.facts import effect_action, effect_context
 from agentos.tasks.gate import authority_of, fail_step, granted_reasons, newest_card
-from agentos.tasks.items import Item, filled, proposed_before, receipt_of, started_of, taken_by_another
+from agentos.tasks.items import Item, filled, receipt_of, started_of, taken_by_another
 from agentos.tasks.numbers import voided_numbers
 from agentos.tasks.plan import Step
 from agentos.tasks.resting import fallen
@@ -45,8 +46,6 @@ MEND_ABOVE = {"site.slug_taken"}
 """Permanent failures that the proposing step can mend in another round: it makes another proposal, which asks anew."""
 TAKEN, MEANWHILE = "effect.taken", "another task has done something else in its place meanwhile"
 """Its business slot was taken by another task between proposal and claim: proposed again, it is looked at anew."""
-FALLEN = "effect.fallen"
-"""What it rests on does not stand any more: proposed again, it is looked at anew."""
 MOST_ROUNDS = 5
 
 
@@ -93,29 +92,41 @@ async def find_out(run: TaskRun, step: Step, item: Item, state: EffectState) -> 
 
 
 async def _fall(run: TaskRun, step: Step, item: Item, state: EffectState | None, why: str) -> bool:
-    """What it rests on does not stand: back to the step that proposed it. A try that may have acted is looked up first:
-    True when it did."""
+    """What it rests on does not stand: back to the step that proposed it. True when an earlier try has done it."""
     if state is not None and state.status == "waiting":
-        if state.code == UNSURE:
-            found = await look(run, state)
-            if isinstance(found, Found):
-                return True
-            if not (isinstance(found, Absent) and item.verb.absence):
-                await doubt(run, step.id, item, state, f"a lost worker may have done it; {why}")
-                return False
+        if not await _never_acted(run, step, item, state, why):
+            return receipt_of(run.platform.log, item.key) is not None
         await _record_failed(run, item, state, FALLEN, why)
     await send_back(run, step, item, FALLEN, why)
     return False
 
 
-async def _take_up(run: TaskRun, step: Step, item: Item, state: EffectState, before: Record | None) -> bool:
-    """It failed for good. Another proposal, or the same one made since, is another thing; an undo goes on when the
-    operator says "retry"; anything else ends its step."""
-    if item.undoes is None and (state.data["approved"] != item.digest or not proposed_before(run, item, before)):
+async def _never_acted(run: TaskRun, step: Step, item: Item, state: EffectState, why: str) -> bool:
+    """Whether no try of what waits for another one can have acted; otherwise its receipt is on record, or a doubt."""
+    if state.code != UNSURE:
         return True
-    if item.undoes is None:
-        await fail_step(run, step.id, "effect.failed", [f"{item.proposal.title}: {state.why}"])
-        return False
+    found = await look(run, state)
+    if isinstance(found, Absent) and item.verb.absence:
+        return True
+    if not isinstance(found, Found):
+        await doubt(run, step.id, item, state, f"a lost worker may have done it; {why}")
+    return False
+
+
+async def _take_up(run: TaskRun, step: Step, item: Item, state: EffectState, before: Record | None) -> bool:
+    """It failed for good. Another proposal is another thing, and so is another task's, and what fell before it was
+    tried; anything else ends its step."""
+    if item.undoes is not None:
+        return await _undo_again(run, step, item, state)
+    elsewhere = before is not None and before.stream != run.stream
+    if elsewhere or state.code == FALLEN or state.data["approved"] != item.digest:
+        return True
+    await fail_step(run, step.id, "effect.failed", [f"{item.proposal.title}: {state.why}"])
+    return False
+
+
+async def _undo_again(run: TaskRun, step: Step, item: Item, state: EffectState) -> bool:
+    """An undo that failed for good goes on when the operator says "retry"."""
     card = run.state.card_about("failure", item.key)
     if card is not None and card.data["body"].get("attempt") == state.attempt:
         return card.status == "answered" and card.answer == "retry"
@@ -142,7 +153,9 @@ async def _try_again(run: TaskRun, step: Step, item: Item, state: EffectState) -
         )
         return False
     if card.answer == "give up":
-        await _failed_for_good(run, step, item, state, "effect.given_up", f"given up after {state.attempt} tries")
+        why = f"given up after {state.attempt} tries"
+        if await _never_acted(run, step, item, state, why):
+            await _failed_for_good(run, step, item, state, "effect.given_up", why)
         return False
     return card.status == "answered"
 
@@ -206,13 +219,13 @@ def _refuse_begun(reader: Reader, item: Item, before: Record | None) -> None:
 def _started_events(run: TaskRun, step: Step, item: Item, packed: Any, by: str, reader: Reader) -> list[NewEvent]:
     """The start, and the number it takes: assigned here and nowhere else, so that a denial leaves no gap.
 
-    A try after a passing failure keeps what was assigned; after a failure for good the number is void, and a new one is
-    taken.
+    A try after a passing failure keeps what was assigned; after a failure for good, and after the end of the task that
+    tried, the number is void, and a new one is taken.
     """
     before = started_of(reader, item.key)
     state = known_effect(run, item.key)
     proposal, numbers = item.proposal, list[NumberAssigned]()
-    if before is not None and state is not None and state.status == "waiting":
+    if before is not None and before.stream == run.stream and state is not None and state.status == "waiting":
         assigned = before.data["assigned"]
     else:
         assigned, numbers = assigned_values(run, item, reader)
@@ -304,7 +317,7 @@ async def _failed_for_good(run: TaskRun, step: Step, item: Item, state: EffectSt
 
 async def _record_failed(run: TaskRun, item: Item, state: EffectState, code: str, why: str) -> None:
     """For good, with the voiding of its number."""
-    failed = failed_event(run, item, state, "permanent", code, why)
+    failed = failed_event(run, item, state, "permanent", code, why, last=state.status == "waiting")
     await run.record(failed, *voided_numbers(run.platform.log, run.task, [state], code))
 
 

@@ -24,13 +24,11 @@ def resting(effects: Sequence[Mapping[str, Any]], slots: Iterable[str]) -> list[
 
 
 def fallen(reader: Reader, item: Item) -> str | None:
-    """A sentence on what this rests on and does not stand, or may not for much longer."""
-    for key in item.proposal.rests_on:
-        if is_undone(reader, key):
-            return f"{_title(reader, key)}: this was undone meanwhile"
-        if being_undone(reader, key):
-            return f"{_title(reader, key)}: this is being undone"
-    return None
+    """A sentence on what this rests on and does not stand, or may not for much longer: which of the two may change at
+    any moment."""
+    down = (key for key in item.proposal.rests_on if is_undone(reader, key) or being_undone(reader, key))
+    key = next(down, None)
+    return f"{_title(reader, key)}: this is undone, or is being undone" if key is not None else None
 
 
 def being_undone(reader: Reader, key: str) -> bool:
@@ -40,8 +38,10 @@ def being_undone(reader: Reader, key: str) -> bool:
         return False
     begun = [one for one in reader.read(stream=started.stream, types=("effect.started",)) if not one.forgotten]
     step = [one.data for one in begun if one.data["step"] == started.data["step"]]
-    slots = {started.data["slot"], *resting(step, [started.data["slot"]])}
-    undos = (started_of(reader, undo_key(one["effect"])) for one in step if one["slot"] in slots)
+    later = set(resting(step, [started.data["slot"]]))  # what was adopted stands in one step, and has one slot
+    undos = (
+        started_of(reader, undo_key(one["effect"])) for one in step if one["effect"] == key or one["slot"] in later
+    )
     return any(undo is not None and not _is_over(reader, undo) for undo in undos)
 
 

@@ -11,9 +11,9 @@ import signal
 import threading
 import time
 
-AGAIN = 5.0
-"""Seconds for a run to end once it was asked: less than `agentos up` gives it. What is being done outside has as long
-to finish; what is cut off then is looked up by the next run."""
+AGAIN = 3.0
+"""Seconds for a run to end once it was asked: less than `agentos up` and a reload give it. What is being done
+outside has as long to finish; what is cut off then is looked up by the next run."""
 REQUESTS = {signal.SIGINT, signal.SIGTERM}
 
 

@@ -123,15 +123,16 @@ def _told_to_stop(runs: ForkedRuns) -> threading.Event:
     stopping = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        listen(again)  # a second signal may come while an event is being set, whose lock it would wait for
+        listen(signal.SIG_IGN)  # a second signal would wait for the lock of the event that is being set
         stopping.set()
         runs.end()
+        listen(again)
         raise KeyboardInterrupt
 
     def again(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    def listen(how: Callable[[int, FrameType | None], None]) -> None:
+    def listen(how: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, how)
 

@@ -34,6 +34,8 @@ from agentos.tasks.values import unpack
 from graphs.replaying.log import ReplayLog
 from graphs.replaying.run import RecordClock
 
+ABSENT = ("effect.lost", "effect.fallen", "effect.given_up")
+"""Codes of failures that were recorded only once it was certain that nothing had happened."""
 _USED = ("agentos.toml", "policy.toml", "clients/", "recipes/")
 """What the coordinator itself reads; knowledge/ and rules.toml reach agents as tools' answers."""
 
@@ -129,7 +131,7 @@ class RecordedSystem(Wrapped):
         end = self._log.outcome_of(key)
         if end is not None and end.type == "effect.found":
             return Found(Receipt.model_validate(end.data["receipt"]))
-        if end is not None and end.type == "effect.failed" and end.data["code"] in ("effect.lost", "effect.fallen"):
+        if end is not None and end.type == "effect.failed" and end.data["code"] in ABSENT:
             return Absent()
         why = str(end.data["why"]) if end is not None else ""
         return Unknown(why.removeprefix("the worker was lost while it ran; "))

@@ -9,6 +9,7 @@ from typing import Any
 from agentos.events.blobs import Blobs
 from agentos.events.log import Reader
 from agentos.events.record import Record
+from agentos.tasks.doubt import LAST
 from agentos.tasks.run import stream_of
 from agentos.tasks.state import TaskState, apply
 from agentos.tasks.values import unpack
@@ -62,8 +63,10 @@ class Tape:
         return unpack(record.data.get("answer"), self.blobs, record.subject)
 
     def end_of(self, effect: str) -> Record | None:
-        """The next thing that was recorded about this effect; None where no more is."""
-        found = next((r for r in self.of(*_ENDS) if r.data["effect"] == effect and r.seq not in self._told), None)
+        """The next thing that was recorded about this effect; None where no more is. That there will be no other try is
+        our own word, not the outside's."""
+        ends = (r for r in self.of(*_ENDS) if r.data["effect"] == effect and not (r.key or "").endswith(LAST))
+        found = next((r for r in ends if r.seq not in self._told), None)
         if found is not None:
             self._told.add(found.seq)
         return found

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import cast
 
 import dagster as dg
 import pytest
@@ -15,6 +17,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.server import DagsterApiServer
 
 from agentos_assets.code_server import __main__ as entry
+from agentos_assets.code_server import server
 from agentos_assets.code_server.lost import close_lost_runs
 from agentos_assets.code_server.preload import SETTINGS
 from agentos_assets.code_server.processes import ForkedRuns
@@ -260,6 +263,35 @@ def test_no_run_begins_once_the_code_server_ends_and_one_that_was_beginning_is_t
     environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     done = subprocess.run([sys.executable, str(script)], env=environ, capture_output=True, text=True, timeout=60)
     assert done.stdout == "the code server ends, no run begins any more\n", done.stderr
+
+
+def test_a_second_signal_while_the_first_is_being_told_neither_hangs_nor_hides_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = []
+
+    class Interrupted(threading.Event):
+        def set(self) -> None:
+            with self._cond:  # type: ignore[attr-defined]
+                signal.raise_signal(signal.SIGTERM)
+                self._flag = True
+
+    class Runs:
+        def end(self) -> None:
+            told.append("ended")
+
+    monkeypatch.setattr(threading, "Event", Interrupted)
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stopping = server._told_to_stop(cast(ForkedRuns, Runs()))
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert stopping.is_set()
+    assert told == ["ended"]
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
