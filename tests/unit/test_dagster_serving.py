@@ -45,6 +45,13 @@ def service(folder: Path, code: str, name: str = "one") -> Service:
     return Service(name, [sys.executable, "-c", code], dict(os.environ), folder, folder / f"{name}.log")
 
 
+def wait_until_on(*stubborn: Service) -> None:
+    until = time.monotonic() + 20
+    while not all("on" in one.log.read_text() for one in stubborn):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def gone(pids: list[int], within: float = 10.0) -> bool:
     until = time.monotonic() + within
     while any(alive(pid) for pid in pids) and time.monotonic() < until:
@@ -209,6 +216,7 @@ def test_leaving_the_family_ends_children_and_grandchildren_even_stubborn_ones(
         assert first.process is not None
         assert second.process is not None
         pids = [*members(first.process.pid, 2), second.process.pid]
+        wait_until_on(first, second)
     assert gone(pids)
     assert family.killed == ["first", "second"], "who looks for why it took so long is told where to look"
 
