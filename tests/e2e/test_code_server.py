@@ -107,6 +107,7 @@ def test_runs_of_a_code_server_that_was_killed_are_marked_and_tasks_go_on(up: Se
     eventually(lambda: up.statuses()[run] == "FAILURE", within=90)
     until(up.desk, task, "parked")
     eventually(lambda: gone(process))
+    eventually(lambda: started(up), within=90)  # work goes on before the page has found the new one
 
 
 def test_reload_brings_the_new_definitions_and_ends_runs_as_terminate_does(up: Served) -> None:
