@@ -67,12 +67,11 @@ def rests(world: World, record: Record) -> Iterator[str]:
     task = world.task(record)
     if task is None or not data.get("source") or data["authority"] == ADOPTED:
         return
-    for raw in [raw for group in proposals_of(world, task, data["source"]) for raw in group]:
-        if raw.get("slot") == data["slot"]:
-            for key in raw.get("rests_on", ()):
-                target = world.effects.get(key)
-                if target is None or not target.done or target.undone:
-                    yield f"{data['effect']} rests on {key}, which does not stand"
+    made = (raw for group in proposals_of(world, task, data["source"]) for raw in group)
+    for key in (key for raw in made if raw.get("slot") == data["slot"] for key in raw.get("rests_on", ())):
+        target = world.effects.get(key)
+        if target is None or not target.done or target.undone:
+            yield f"{data['effect']} rests on {key}, which does not stand"
 
 
 @before("effect.payload", "effect.started")

@@ -20,7 +20,10 @@ UNSURE = "effect.unsure"
 done"."""
 FALLEN = "effect.fallen"
 """What it rests on does not stand any more: it was not done, and what is proposed in its place is looked at anew."""
+NOT_DONE = ("effect.lost", FALLEN, "effect.given_up")
+"""Where an earlier try may have acted, these are recorded only once it is certain that it did not."""
 LAST = "/last"
+"""Ends the key of a failure that stands beside the passing one of the same try: there will be no other."""
 CHOICES = ("look again", "it happened", "it did not happen")
 
 

@@ -29,13 +29,12 @@ from agentos.events.witness import witness_of
 from agentos.ids import digest
 from agentos.outside import Circuits
 from agentos.platform import Platform, Store
+from agentos.tasks.doubt import NOT_DONE
 from agentos.tasks.items import receipt_of
 from agentos.tasks.values import unpack
 from graphs.replaying.log import ReplayLog
 from graphs.replaying.run import RecordClock
 
-ABSENT = ("effect.lost", "effect.fallen", "effect.given_up")
-"""Codes of failures that were recorded only once it was certain that nothing had happened."""
 _USED = ("agentos.toml", "policy.toml", "clients/", "recipes/")
 """What the coordinator itself reads; knowledge/ and rules.toml reach agents as tools' answers."""
 
@@ -131,7 +130,7 @@ class RecordedSystem(Wrapped):
         end = self._log.outcome_of(key)
         if end is not None and end.type == "effect.found":
             return Found(Receipt.model_validate(end.data["receipt"]))
-        if end is not None and end.type == "effect.failed" and end.data["code"] in ABSENT:
+        if end is not None and end.type == "effect.failed" and end.data["code"] in NOT_DONE:
             return Absent()
         why = str(end.data["why"]) if end is not None else ""
         return Unknown(why.removeprefix("the worker was lost while it ran; "))

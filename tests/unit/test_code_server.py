@@ -270,11 +270,13 @@ def test_a_second_signal_while_the_first_is_being_told_neither_hangs_nor_hides_i
 ) -> None:
     told = []
 
+    lock = threading.Lock()
+
     class Interrupted(threading.Event):
         def set(self) -> None:
-            with self._cond:  # type: ignore[attr-defined]
-                signal.raise_signal(signal.SIGTERM)
-                self._flag = True
+            assert lock.acquire(blocking=False), "the second signal waits for the first, and that for the second"
+            signal.raise_signal(signal.SIGTERM)
+            super().set()
 
     class Runs:
         def end(self) -> None:

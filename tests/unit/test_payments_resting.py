@@ -107,11 +107,12 @@ async def test_an_invoice_that_is_credited_between_look_and_claim_takes_no_payme
 @dataclass
 class Outside:
     """What a system answers for a while. `passing`: verbs that fail for a passing reason; `never`: for good; `dying`:
-    the worker is lost before anything happened."""
+    the worker is lost before anything happened, or `after` it did."""
 
     passing: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     dying: tuple[str, ...] = ()
+    after: bool = False
 
     @contextmanager
     def on(self, shop: Shop, system: str) -> Iterator[None]:
@@ -119,6 +120,8 @@ class Outside:
         do, find = kind.do, kind.find
 
         def doing(itself: Any, verb: str, payload: Any, key: str) -> Any:
+            if self.after:
+                do(itself, verb, payload, key)
             self._fail(verb)
             return do(itself, verb, payload, key)
 
@@ -149,14 +152,20 @@ async def until_lost(shop: Shop, task: str) -> None:
         await shop.advance(task)
 
 
+async def waiting_undo(shop: Shop, effects: list[str]) -> str:
+    """Its task, which waits since the credit note can't be written for now."""
+    undo = shop.desk.undo(effects)
+    with Outside(passing=("credit",)).on(shop, "invoice"):
+        assert (await shop.advance(undo)).status == "parked"
+    return undo
+
+
 async def test_a_payment_asks_while_its_invoice_is_being_taken_back(tmp_path: Path) -> None:
     """The credit note can't be written for now, so that nobody knows whether the invoice will stand."""
     shop = Shop(tmp_path)
     invoice = await shop.run(INVOICE)
     payment = await shop.run("Acme paid 400 EUR on invoice 2026-0001")
-    undo = shop.desk.undo(shop.desk.undoable(invoice.id))
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
+    undo = await waiting_undo(shop, shop.desk.undoable(invoice.id))
     (card,) = payment.open_cards()
     shop.desk.approve(card.id)
     state = await shop.advance(payment.id)
@@ -249,16 +258,7 @@ async def test_a_payment_that_may_have_been_booked_is_looked_up_before_it_is_sen
     shop = Shop(tmp_path)
     invoice = await shop.run(INVOICE)
     payment = shop.desk.submit(PAID)
-    ledger = type(shop.platform.systems["ledger"])
-    do = ledger.do
-
-    def booked_then_lost(*arguments: Any) -> None:
-        if booked:
-            do(*arguments)
-        raise Lost
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ledger, "do", booked_then_lost)
+    with Outside(dying=("receive",), after=booked).on(shop, "ledger"):
         await until_lost(shop, payment)
     with Outside(passing=("receive",)).on(shop, "ledger"):
         assert (await shop.advance(payment)).status == "parked"
@@ -288,16 +288,20 @@ async def test_a_payment_that_failed_for_good_is_booked_when_it_is_told_again(tm
 # -- what else meets
 
 
-async def fallen(shop: Shop) -> tuple[str, str]:
-    """(payment, undo): the payment was tried in vain, then its invoice's undo began, which waits; the payment asks."""
+async def falling(shop: Shop) -> tuple[str, str]:
+    """(payment, undo): the payment was tried in vain, then its invoice's undo began, which waits."""
     invoice = await shop.run(INVOICE)
     payment = shop.desk.submit(PAID)
     with Outside(passing=("receive",)).on(shop, "ledger"):
         assert (await shop.advance(payment)).status == "parked"
-    undo = shop.desk.undo(shop.desk.undoable(invoice.id))
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
+    undo = await waiting_undo(shop, shop.desk.undoable(invoice.id))
     shop.clock.advance(timedelta(minutes=10))
+    return payment, undo
+
+
+async def fallen(shop: Shop) -> tuple[str, str]:
+    """The same, and the payment asks."""
+    payment, undo = await falling(shop)
     assert "is being taken back" in asked(await shop.advance(payment)).title
     return payment, undo
 
@@ -324,14 +328,7 @@ async def test_an_open_question_holds_up_no_other_payment_of_the_invoice(tmp_pat
 
 async def test_killed_before_it_was_sent_back_it_is_booked_when_the_undo_was_given_up(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
-    invoice = await shop.run(INVOICE)
-    payment = shop.desk.submit(PAID)
-    with Outside(passing=("receive",)).on(shop, "ledger"):
-        assert (await shop.advance(payment)).status == "parked"
-    undo = shop.desk.undo(shop.desk.undoable(invoice.id))
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
-    shop.clock.advance(timedelta(minutes=10))
+    payment, undo = await falling(shop)
 
     async def dies(*_: Any) -> None:
         raise Lost
@@ -346,14 +343,7 @@ async def test_killed_before_it_was_sent_back_it_is_booked_when_the_undo_was_giv
 
 async def test_an_undo_that_ends_while_the_payment_is_sent_back_makes_no_difference_to_a_replay(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
-    invoice = await shop.run(INVOICE)
-    payment = shop.desk.submit(PAID)
-    with Outside(passing=("receive",)).on(shop, "ledger"):
-        assert (await shop.advance(payment)).status == "parked"
-    undo = shop.desk.undo(shop.desk.undoable(invoice.id))
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
-    shop.clock.advance(timedelta(minutes=10))
+    payment, undo = await falling(shop)
     record = performing._record_failed
 
     async def after_the_undo(*arguments: Any) -> None:
@@ -376,9 +366,7 @@ async def test_of_two_adopted_invoices_the_one_that_is_not_taken_back_can_be_pai
     restore(backup, shop.root, plain_unlock(backup), clock=shop.clock)
     shop.open()
     assert adopt_and_start(shop.platform) is not None
-    undo = shop.desk.undo([invoices(shop.platform.log)["2026-0002"].effect])
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
+    await waiting_undo(shop, [invoices(shop.platform.log)["2026-0002"].effect])
     assert (await shop.run(PAID)).status == "completed"
     assert "is being taken back" in asked(await shop.run("Acme paid 100 EUR on invoice 2026-0002")).title
     shop.close()
@@ -389,15 +377,7 @@ async def test_a_payment_that_is_given_up_is_looked_up_first(tmp_path: Path) -> 
     shop = Shop(tmp_path)
     await shop.run(INVOICE)
     payment = shop.desk.submit(PAID)
-    ledger = type(shop.platform.systems["ledger"])
-    do = ledger.do
-
-    def booked_then_lost(*arguments: Any) -> None:
-        do(*arguments)
-        raise Lost
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ledger, "do", booked_then_lost)
+    with Outside(dying=("receive",), after=True).on(shop, "ledger"):
         await until_lost(shop, payment)
     with Outside(passing=("receive",)).on(shop, "ledger"):
         state = await shop.advance(payment)
@@ -449,9 +429,7 @@ async def test_an_undo_that_was_cancelled_gives_its_voided_number_to_nobody(tmp_
     shop = Shop(tmp_path)
     await shop.run(INVOICE)
     issued = invoices(shop.platform.log)["2026-0001"].effect
-    undo = shop.desk.undo([issued])
-    with Outside(passing=("credit",)).on(shop, "invoice"):
-        assert (await shop.advance(undo)).status == "parked"
+    undo = await waiting_undo(shop, [issued])
     shop.desk.cancel(undo, "not yet")
     shop.clock.advance(timedelta(hours=1))
     again = await shop.advance(shop.desk.undo([issued]))
